@@ -1,0 +1,116 @@
+# Two doors for a newcomer: `make demo` and `make test`. Both install what is missing first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+# Ordinary traffic ends here in the recorded hospital (see fixtures/hospital/README.md).
+HOSPITAL := fixtures/hospital
+QUIET_UNTIL := 2026-11-24T08:15:53.845Z
+AT_LEAST ?= 8
+WARDLINE := cargo run --quiet --release --locked -p daemon --bin wardline --
+FUZZ_SECONDS ?= 10
+
+.PHONY: help setup demo test lint deny fuzz fmt clean
+
+help:
+	@echo "make demo   replay the recorded hospital and compare what is found with its labels"
+	echo "make test   the whole test suite"
+	echo "make lint   format, lints and licences only"
+	echo "make fmt    format the code"
+	echo "make clean  remove what was built"
+
+# What the build needs: a Rust toolchain with its lints and formatter, a C compiler, and libpcap's headers.
+setup:
+	@packages=()
+	command -v cc >/dev/null || packages+=(build-essential)
+	command -v pkg-config >/dev/null || packages+=(pkg-config)
+	pkg-config --exists libpcap 2>/dev/null || [ -e /usr/include/pcap.h ] || packages+=(libpcap-dev)
+	if [ $${#packages[@]} -gt 0 ]; then
+		if ! command -v apt-get >/dev/null; then
+			echo "setup: please install a C compiler, pkg-config and libpcap's headers (missing here, by Debian's names: $${packages[*]})" >&2
+			exit 1
+		fi
+		as_root=()
+		if [ "$$(id -u)" -ne 0 ]; then
+			command -v sudo >/dev/null || { echo "setup: neither root nor sudo; please install $${packages[*]}" >&2; exit 1; }
+			as_root=(sudo)
+		fi
+		echo "setup: installing $${packages[*]}" >&2
+		$${as_root[@]+"$${as_root[@]}"} apt-get update -q >&2
+		$${as_root[@]+"$${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${packages[@]}" >&2
+	fi
+	wanted=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+	has=$$(rustc --version 2>/dev/null | cut -d' ' -f2 || true)
+	if [ "$$(printf '%s\n' "$$wanted" "$${has:-0}" | sort -V | head -n1)" != "$$wanted" ]; then
+		command -v rustup >/dev/null || { echo "setup: Rust $$wanted or later is needed; see https://rustup.rs" >&2; exit 1; }
+		echo "setup: installing the stable Rust toolchain ($$wanted or later is needed, here is $${has:-none})" >&2
+		rustup toolchain install stable --profile minimal >&2
+		rustup default stable >&2
+	fi
+	if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
+		command -v rustup >/dev/null || { echo "setup: cargo's clippy and rustfmt are missing" >&2; exit 1; }
+		rustup component add clippy rustfmt >&2
+	fi
+
+demo: setup
+	@cargo build --release --locked -p daemon --bin wardline -p benches --bin score
+	rm -rf demo-out
+	mkdir demo-out
+	echo; echo "== Learning what is normal, from the nine quiet minutes"
+	$(WARDLINE) learn $(HOSPITAL)/capture.pcapng.zst --to $(QUIET_UNTIL) --out demo-out/hospital.baseline
+	echo; echo "== Replaying the seven minutes after them"
+	$(WARDLINE) replay $(HOSPITAL)/capture.pcapng.zst --from $(QUIET_UNTIL) --policy policies/examples/hospital.yaml \
+		--baseline demo-out/hospital.baseline --out demo-out
+	echo; echo "== What was found of the labelled attacks"
+	cargo run --quiet --release --locked -p benches --bin score -- \
+		$(HOSPITAL)/labels.jsonl demo-out/incidents.jsonl --at-least $(AT_LEAST)
+	echo
+	echo "demo-out/ holds devices, flows, sessions, verdicts and incidents, one JSON row a line, and summary.json."
+	echo "Start with: head -n3 demo-out/incidents.jsonl"
+
+# The test runner comes last, so that its summary is what stays on the screen.
+test: setup lint fuzz
+	@if cargo nextest --version >/dev/null 2>&1; then
+		cargo test --workspace --locked --doc --quiet
+		cargo nextest run --workspace --locked --no-fail-fast
+	else
+		cargo test --workspace --locked --no-fail-fast
+	fi
+
+lint: setup deny
+	@cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny:
+	@if cargo deny --version >/dev/null 2>&1; then
+		cargo deny --locked --all-features check
+	else
+		echo "SKIPPED: licences and advisories: cargo-deny is not installed" >&2
+	fi
+
+# Every fuzz target for a few seconds each, where cargo-fuzz and a nightly toolchain are present.
+fuzz:
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then
+		for manifest in */fuzz/Cargo.toml */*/fuzz/Cargo.toml; do
+			[ -e "$$manifest" ] || continue
+			crate=$$(dirname "$$(dirname "$$manifest")")
+			for target in $$(cd "$$crate" && cargo +nightly fuzz list); do
+				echo "fuzz: $$crate $$target, $(FUZZ_SECONDS) s" >&2
+				(cd "$$crate" && cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -verbosity=0)
+			done
+		done
+	else
+		echo "SKIPPED: fuzzing: cargo-fuzz or a nightly toolchain is not installed" >&2
+	fi
+
+fmt:
+	@cargo fmt --all
+
+clean:
+	@cargo clean
+	rm -rf demo-out

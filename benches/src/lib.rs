@@ -1,0 +1,3 @@
+//! Workloads for the measurements.
+
+pub mod score;

@@ -1,0 +1,525 @@
+//! The detector: what happened goes in, in time order; findings come out, each accusing one device.
+
+use crate::act::{ActKey, Nature, is_learned_by_operation, nature};
+use crate::baseline::{Baseline, Calibration};
+use crate::beacon::Beacons;
+use crate::binding::{Binding, Usual};
+use crate::dns::{Purpose, Zones};
+use crate::fanout::{Fans, IsFailed, Limits, Met};
+use crate::finding::{Finding, Severity};
+use crate::flood::{Floods, pouring};
+use crate::held::{Held, Waiting};
+use crate::index::Index;
+use crate::memory::{
+    Device, GoesOn, Growth, Memory, Pair, Triple, asked, grown, is_failed, opened,
+};
+use crate::names::Names;
+use crate::norm::Meter;
+use crate::novelty::{self, Surprise};
+use crate::outside;
+use crate::record::{Activity, Endpoint, FlowRecord, FlowState, Sighting, Visibility};
+use crate::say::{Case, end_of, name};
+use crate::settings::{Overflow, Settings};
+use crate::volume::{self, Learned};
+use abi::address::{DeviceKey, SECOND, Timestamp};
+use abi::app::App;
+use rustc_hash::FxHashMap;
+
+/// A triple that was reported is new again after this silence.
+const REARM: u64 = 600 * SECOND;
+/// How long a scan, a flood or a forged address explains the new contacts of its source.
+const EXPLAINED: u64 = 20 * SECOND;
+/// Findings of one source and kind are repeated no sooner than this.
+const REPEAT: u64 = 5 * SECOND;
+/// Sources and kinds whose last finding is remembered.
+const TOLD: usize = 65_536;
+/// How long an answer in the other direction (a C-MOVE's stores) may follow its request.
+const ASKED: u64 = 60 * SECOND;
+
+/// Turns events into findings.
+#[derive(Debug)]
+pub struct Detector {
+    settings: Settings,
+    learned: Learned,
+    memory: Memory,
+    index: Index,
+    calibration: Calibration,
+    limits: Limits,
+    binding: Binding,
+    names: Names,
+    zones: Zones,
+    fans: Fans,
+    floods: Floods,
+    beacons: Beacons,
+    held: Held,
+    told: FxHashMap<(DeviceKey, &'static str), Timestamp>,
+}
+
+impl Detector {
+    /// With a baseline, everything is judged; without, only what needs none: bindings, scans, floods, guesses, tunnels, at
+    /// conservative limits.
+    pub fn new(settings: Settings, baseline: Option<Baseline>) -> Detector {
+        let learned = if baseline.is_some() { Learned::Yes } else { Learned::No };
+        let baseline = baseline.unwrap_or_default();
+        let limits = match learned {
+            Learned::Yes => Limits::learned(baseline.calibration.fan_out),
+            Learned::No => Limits::COLD,
+        };
+        let memory = remember(&baseline);
+        let mut zones = Zones::default();
+        zones.learned.extend(baseline.zones.iter().map(|zone| (zone.zone, zone.distinct)));
+        Detector {
+            settings,
+            learned,
+            index: Index::new(&memory),
+            memory,
+            limits,
+            binding: Binding::from_baseline(&baseline.bindings, &baseline.stations),
+            names: Names::from_baseline(&baseline.names),
+            zones,
+            calibration: baseline.calibration,
+            fans: Fans::default(),
+            floods: Floods::default(),
+            beacons: Beacons::default(),
+            held: Held::default(),
+            told: FxHashMap::default(),
+        }
+    }
+
+    /// What found no room.
+    pub fn overflow(&self) -> Overflow {
+        Overflow {
+            names: self.names.lost,
+            zones: self.zones.lost,
+            bindings: self.binding.lost,
+            windows: self.fans.lost + self.floods.lost + self.beacons.lost,
+            held: self.held.lost,
+            ..self.memory.overflow
+        }
+    }
+
+    /// A flow whose outcome is first known: handshake done or refused, an answer seen, payload exchanged, or three seconds of
+    /// silence. Called once for each flow.
+    pub fn flow_opened(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        let Some(triple) = self.memory.triple_of_flow(flow, now) else { return };
+        let failed = is_failed(flow);
+        if failed || flow.state == FlowState::HalfOpen {
+            self.empty(triple, flow, now, out);
+        }
+        let Some(pair) = self.memory.pair(triple, now) else { return };
+        pair.meter.add(now, &opened(flow));
+        if pair.norm.windows > 0 {
+            let pair = *pair;
+            self.judge_volume(triple, &pair, flow, now, out);
+        } else {
+            self.new_contact(triple, flow, now, out);
+        }
+    }
+
+    /// The running totals of a long flow, about every ten seconds.
+    pub fn flow_progress(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        self.grow(flow, now, GoesOn::Yes, out);
+    }
+
+    /// The final record of a flow, or one at an active time-out.
+    pub fn flow_closed(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        let Some(triple) = self.grow(flow, now, GoesOn::of(flow), out) else { return };
+        if flow.protocol == 6 && flow.payload.out == 0 && flow.payload.back == 0 && !is_failed(flow) {
+            self.empty(triple, flow, now, out);
+        }
+        if let Some(case) = volume::visit(&mut self.memory, triple, flow, now, self.learned) {
+            self.held.absorb_between(triple.client, triple.server);
+            self.settle(triple, now);
+            self.say(case, now, out);
+        }
+    }
+
+    /// An application operation.
+    pub fn activity(&mut self, activity: &Activity<'_>, out: &mut Vec<Finding>) {
+        let now = activity.at;
+        if let Some(case) = self.names.used(activity) {
+            self.say(case, now, out);
+        }
+        if activity.app == App::Dns {
+            self.query(activity, out);
+            return;
+        }
+        if !is_learned_by_operation(activity.app) {
+            return;
+        }
+        let Some(triple) = self.memory.triple_of_activity(activity) else { return };
+        let Some(pair) = self.memory.pair(triple, now) else { return };
+        pair.meter.add(now, &asked(activity));
+        let pair = *pair;
+        if pair.norm.windows > 0 {
+            let judge = self.judge(triple, &pair);
+            if let Some(case) = judge.operation(activity.flow, now) {
+                self.say(case, now, out);
+            }
+        } else if self.learned == Learned::Yes && self.is_due(triple, now) {
+            self.new_operation(triple, activity);
+        }
+        if pair.norm.windows == 0 {
+            self.refused(triple, &pair, activity, out);
+        }
+    }
+
+    /// An address in use.
+    pub fn sighting(&mut self, sighting: &Sighting, out: &mut Vec<Finding>) {
+        let usual = Usual {
+            learned: self.learned,
+            asked: self.calibration.asked,
+            new_stations: self.calibration.new_stations,
+        };
+        let mut cases = Vec::new();
+        self.binding.judge(sighting, usual, &self.memory, &mut cases);
+        for case in cases {
+            self.say(case, sighting.at, out);
+        }
+    }
+
+    /// Time passes: what waited is given out, and tables are tidied.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
+        if !self.held.is_empty() {
+            self.held.release(now, out);
+        }
+        self.memory.expire(now);
+        self.zones.expire(now);
+        self.fans.expire(now);
+        self.floods.expire(now);
+        self.beacons.expire(now);
+        if self.told.len() > TOLD / 4 * 3 {
+            self.told.retain(|_, at| now.since(*at) < REPEAT);
+        }
+    }
+
+    fn judge<'a>(&'a self, triple: Triple, pair: &'a Pair) -> volume::Judge<'a> {
+        volume::Judge { index: &self.index, memory: &self.memory, calibration: &self.calibration, triple, pair }
+    }
+
+    fn judge_volume(&mut self, triple: Triple, pair: &Pair, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        if let Some(case) = self.judge(triple, pair).flow(flow, now) {
+            self.say(case, now, out);
+        }
+    }
+
+    /// Gives a case out at once, and takes it as the explanation of what its source does meanwhile.
+    fn say(&mut self, case: Case, now: Timestamp, out: &mut Vec<Finding>) {
+        let key = (case.source.device, case.kind);
+        if self.told.get(&key).is_some_and(|at| now.since(*at) < REPEAT) {
+            return;
+        }
+        if self.told.len() < TOLD || self.told.contains_key(&key) {
+            self.told.insert(key, now);
+        }
+        let explains = matches!(
+            case.kind,
+            "port-scan" | "connection-flood" | "packet-flood" | "arp-spoofing" | "address-forging" | "mac-flood"
+        );
+        if explains && let Some(number) = self.memory.number_of(case.source.device) {
+            for triple in self.held.absorb(number) {
+                if let Some(pair) = self.memory.pairs.get_mut(&triple) {
+                    pair.reported = Timestamp(0);
+                }
+            }
+            if let Some(device) = self.memory.devices.get_mut(number as usize) {
+                device.explained = Timestamp(now.0.saturating_add(EXPLAINED));
+            }
+        }
+        out.push(case.finding());
+    }
+
+    /// A connection without content.
+    fn empty(&mut self, triple: Triple, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        if let Some(case) = self.floods.empty(triple.server, flow, now, self.calibration.empty) {
+            self.say(case, now, out);
+        }
+    }
+
+    fn grow(&mut self, flow: &FlowRecord, now: Timestamp, goes_on: GoesOn, out: &mut Vec<Finding>) -> Option<Triple> {
+        let triple = self.memory.triple_of_flow(flow, now)?;
+        let growth = self.memory.growth(flow, goes_on);
+        let Growth { packets, .. } = growth;
+        if let Some(case) = pouring(flow, packets.out, packets.back, now) {
+            self.say(case, now, out);
+        }
+        let counts = grown(&growth);
+        let is_leaving = self.memory.devices.get(triple.server as usize).is_some_and(Device::is_outside);
+        if is_leaving
+            && self.learned == Learned::Yes
+            && let Some(case) = outside::leaving(&mut self.memory, triple, flow, &counts, now)
+        {
+            self.say(case, now, out);
+        }
+        let pair = self.memory.pair(triple, now)?;
+        pair.meter.add(now, &counts);
+        if pair.norm.windows > 0 {
+            let pair = *pair;
+            self.judge_volume(triple, &pair, flow, now, out);
+        }
+        Some(triple)
+    }
+
+    /// Whether a new triple may be told: not told lately, and its source not explained already. Keeps silent ones silent.
+    fn is_due(&mut self, triple: Triple, now: Timestamp) -> bool {
+        let explained = self.memory.devices.get(triple.client as usize).is_some_and(|device| now < device.explained);
+        let Some(pair) = self.memory.pairs.get_mut(&triple) else { return false };
+        let is_due = !explained && (pair.reported.0 == 0 || now.since(pair.reported) >= REARM);
+        if is_due || pair.reported.0 != 0 {
+            pair.reported = now;
+        }
+        is_due
+    }
+
+    /// The triple is explained by what was just told.
+    fn settle(&mut self, triple: Triple, now: Timestamp) {
+        if let Some(pair) = self.memory.pairs.get_mut(&triple) {
+            pair.reported = now;
+        }
+    }
+
+    /// A triple that benign time does not hold.
+    fn new_contact(&mut self, triple: Triple, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        let failed = is_failed(flow);
+        let is_edge = self.crosses_edge(triple);
+        // A flow met midway may be seen from the wrong end, and began before anybody looked.
+        if flow.visibility == Visibility::Midstream || self.is_reverse_known(triple, flow) {
+            return;
+        }
+        if self.learned == Learned::Yes && is_edge && !failed {
+            if let Some(case) = outside::rhythm(&mut self.beacons, &self.index, &self.memory, triple, flow) {
+                self.say(case, now, out);
+            }
+            if self.is_due(triple, now)
+                && let Some(case) = outside::contact(&self.index, &self.memory, triple, flow, &self.calibration)
+            {
+                self.hold(triple, triple.client, IsOperation::No, case, now);
+            }
+            return;
+        }
+        let surprise = match self.learned {
+            Learned::Yes => novelty::judge(&self.index, &self.memory, triple),
+            Learned::No => None,
+        };
+        let is_new = surprise.as_ref().is_none_or(|surprise| surprise.bits() >= 1.3);
+        if is_new && !(is_edge && !failed) {
+            let is_failed = if failed { IsFailed::Yes } else { IsFailed::No };
+            let met =
+                Met { at: now, triple, is_failed, flow: flow.id, client: &flow.client, server: &flow.server };
+            if let Some(case) = self.fans.met(&met, self.limits) {
+                self.say(case, now, out);
+                return;
+            }
+        }
+        if let Some(surprise) = surprise
+            && flow.protocol != 1
+            && self.is_due(triple, now)
+        {
+            self.hold_novelty(triple, &surprise, flow, failed, now);
+        }
+    }
+
+    fn crosses_edge(&self, triple: Triple) -> bool {
+        let outside = |number: u32| self.memory.devices.get(number as usize).is_some_and(Device::is_outside);
+        outside(triple.client) != outside(triple.server)
+    }
+
+    fn is_reverse_known(&self, triple: Triple, flow: &FlowRecord) -> bool {
+        let key = ActKey::of_service(flow.protocol, flow.client.port, flow.app);
+        novelty::reverse(&self.memory, triple, key)
+            .and_then(|triple| self.memory.pairs.get(&triple))
+            .is_some_and(|pair| pair.norm.windows > 0)
+    }
+
+    fn hold(&mut self, triple: Triple, accused: u32, is_operation: IsOperation, case: Case, now: Timestamp) {
+        let due = Timestamp(now.0.saturating_add(self.settings.hold));
+        let is_operation = is_operation == IsOperation::Yes;
+        self.held.hold(due, Waiting { accused, triple, is_operation, case });
+    }
+
+    fn hold_novelty(&mut self, triple: Triple, surprise: &Surprise, flow: &FlowRecord, failed: bool, now: Timestamp) {
+        let device = |number: u32| self.memory.devices.get(number as usize);
+        let (Some(client), Some(server)) = (device(triple.client), device(triple.server)) else { return };
+        let Some(act) = self.memory.acts.get(triple.act as usize) else { return };
+        let app = if flow.app == App::Unknown { act.app } else { flow.app };
+        let named = crate::act::Act { app, ..act.clone() };
+        let Nature { mut kind, mut severity, techniques } = nature(&named, server.class);
+        let mut accused = triple.client;
+        let is_trade = self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
+        if surprise.bits() < self.settings.novelty || failed || is_trade {
+            (kind, severity) = ("new-contact", Severity::Low);
+        }
+        if self.was_asked(triple, now) {
+            // A server that answers a request on a connection of its own does what it was told; the one who asked is accused.
+            accused = triple.server;
+            (kind, severity) = ("new-contact", Severity::Low);
+        } else if client.known && !server.known {
+            accused = triple.server;
+            (kind, severity) = ("new-device", Severity::Low);
+        } else if !client.known && severity == Severity::Low {
+            kind = "new-device";
+        }
+        let source = if accused == triple.client { flow.client } else { flow.server };
+        let (who, other) = (end_of(client), end_of(server));
+        let text = format!(
+            "{} used {} {} for the first time ({})",
+            name(&who),
+            name(&other),
+            act.text,
+            surprise.why
+        );
+        let targets = vec![if accused == triple.client { flow.server } else { flow.client }];
+        let case = Case {
+            first: flow.first,
+            last: flow.last.max(flow.first),
+            kind,
+            severity,
+            techniques: if severity == Severity::Low { &[] } else { techniques },
+            source: Endpoint { port: 0, ..source },
+            targets,
+            text,
+            evidence: vec![surprise.evidence.clone()],
+            flows: vec![flow.id],
+        };
+        if severity > Severity::Low || surprise.bits() >= 1.3 || self.announce(accused, now) {
+            self.hold(triple, accused, IsOperation::No, case, now);
+        }
+    }
+
+    /// Whether a device that came after benign time has not been announced yet.
+    fn announce(&mut self, number: u32, now: Timestamp) -> bool {
+        let Some(device) = self.memory.devices.get_mut(number as usize) else { return false };
+        let is_news = !device.known && device.announced.0 == 0;
+        if is_news {
+            device.announced = now;
+        }
+        is_news
+    }
+
+    /// Whether the server of a triple asked its client for something a moment ago.
+    fn was_asked(&self, triple: Triple, now: Timestamp) -> bool {
+        let is_recent = |act: u32| {
+            let back = Triple { client: triple.server, server: triple.client, act };
+            self.memory.pairs.get(&back).is_some_and(|pair| now.since(pair.last) < ASKED)
+        };
+        let is_dicom = self.memory.acts.get(triple.act as usize).is_some_and(|act| act.app == App::Dicom);
+        is_dicom
+            && self
+                .memory
+                .acts
+                .iter()
+                .enumerate()
+                .filter(|(_, act)| act.app == App::Dicom && (act.op == "c-move" || act.op == "c-get" || act.op.is_empty()))
+                .any(|(number, _)| u32::try_from(number).is_ok_and(is_recent))
+    }
+
+    fn new_operation(&mut self, triple: Triple, activity: &Activity<'_>) {
+        let Some(surprise) = novelty::judge(&self.index, &self.memory, triple) else { return };
+        if let Some(waiting) = self.held.waiting_for(activity.flow)
+            && waiting.case.severity > Severity::Low
+        {
+            waiting.case.last = activity.at;
+        }
+        let device = |number: u32| self.memory.devices.get(number as usize);
+        let (Some(client), Some(server)) = (device(triple.client), device(triple.server)) else { return };
+        let Some(act) = self.memory.acts.get(triple.act as usize) else { return };
+        let Nature { kind, severity, techniques } = nature(act, server.class);
+        let is_trade = self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
+        if surprise.bits() < self.settings.novelty
+            || severity == Severity::Low
+            || is_trade
+            || self.was_asked(triple, activity.at)
+        {
+            return;
+        }
+        let text = format!(
+            "{} asked {} for `{}` for the first time ({})",
+            name(&end_of(client)),
+            name(&end_of(server)),
+            act.text,
+            surprise.why
+        );
+        let case = Case {
+            first: activity.at,
+            last: activity.at,
+            kind,
+            severity,
+            techniques,
+            source: Endpoint { port: 0, ..activity.client },
+            targets: vec![activity.server],
+            text,
+            evidence: vec![surprise.evidence],
+            flows: vec![activity.flow],
+        };
+        self.hold(triple, triple.client, IsOperation::Yes, case, activity.at);
+    }
+
+    /// Refusals of a client that has no custom here: guesses, or input that is not understood.
+    fn refused(&mut self, triple: Triple, pair: &Pair, activity: &Activity<'_>, out: &mut Vec<Finding>) {
+        const REFUSALS: u64 = 8;
+        if pair.meter.counts.failures < REFUSALS {
+            return;
+        }
+        if let Some(case) = volume::refusals(&self.memory, triple, pair, activity) {
+            self.held.absorb_between(triple.client, triple.server);
+            self.say(case, activity.at, out);
+        }
+    }
+
+    fn query(&mut self, activity: &Activity<'_>, out: &mut Vec<Finding>) {
+        let now = activity.at;
+        if let Some(server) = self.memory.device(&activity.server, now)
+            && let Some(server) = self.memory.devices.get_mut(server as usize)
+        {
+            server.resolver = true;
+        }
+        let Some(client) = self.memory.device(&activity.client, now) else { return };
+        // A resolver asks for others; the client that asked it is judged.
+        if self.memory.devices.get(client as usize).is_some_and(|device| device.resolver) {
+            return;
+        }
+        if let Some(case) = self.zones.query(client, activity, Purpose::Judge) {
+            self.say(case, now, out);
+        }
+    }
+}
+
+/// What a held case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IsOperation {
+    Yes,
+    No,
+}
+
+/// The memory as the baseline left it.
+fn remember(baseline: &Baseline) -> Memory {
+    let mut memory = Memory::default();
+    for known in &baseline.devices {
+        memory.add_device(Device {
+            key: known.key,
+            ip: known.ip,
+            mac: known.mac,
+            class: known.class,
+            known: true,
+            first: Timestamp(0),
+            outside: Meter::default(),
+            outside_norm: known.outside,
+            explained: Timestamp(0),
+            announced: Timestamp(0),
+            resolver: known.resolver,
+        });
+    }
+    for act in &baseline.acts {
+        memory.add_act(act.clone());
+    }
+    for known in &baseline.pairs {
+        let triple = Triple { client: known.client, server: known.server, act: known.act };
+        if let Some(pair) = memory.pair(triple, known.first) {
+            *pair = Pair { norm: known.norm, first: known.first, ..Pair::default() };
+        }
+    }
+    memory
+}
+
+#[cfg(test)]
+mod tests;

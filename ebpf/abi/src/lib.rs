@@ -1,0 +1,19 @@
+//! What the kernel half and the user half agree on: addresses, header views, the application and device words,
+//! the compiled tables, and the judge. `no_std`, no allocation, no dependency.
+//!
+//! Replay and kernel call the same [`judge::judge`] around the same pure [`table::Tables::decide`]; they cannot drift.
+#![cfg_attr(not(test), no_std)]
+
+#[cfg(any(test, feature = "user"))]
+extern crate alloc;
+
+pub mod address;
+pub mod app;
+pub mod device;
+pub mod headers;
+#[cfg(any(test, feature = "user"))]
+mod heap;
+pub mod judge;
+mod mix;
+pub mod state;
+pub mod table;

@@ -1,0 +1,155 @@
+//! Which segment an address belongs to: by MAC address, IP prefix, VLAN, or the class of the device.
+//!
+//! Precedence: a MAC address that the policy names, then the longest prefix, then the VLAN, then the class of the device
+//! (by its IP address where it is routed, by its MAC address where it is local).
+
+mod address;
+mod mac;
+mod prefix4;
+mod prefix6;
+
+pub use address::ADDRESS_SLOTS;
+pub use mac::{MAC_SLOTS, PlacedBy};
+pub use prefix4::V4_BLOCKS;
+pub use prefix6::{V6_LENGTHS, V6_SLOTS};
+
+use crate::address::{Ip, Mac};
+use crate::headers::Headers;
+use crate::table::{Full, SegmentId};
+
+/// VLAN identifiers (IEEE 802.1Q).
+const VLANS: usize = 4096;
+
+/// One side of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) mac: Mac,
+    pub(crate) ip: Ip,
+    /// Outer, then inner.
+    pub(crate) vlan: [u16; 2],
+}
+
+/// The segment of every known address.
+#[repr(C)]
+pub struct Identities {
+    macs: mac::Macs,
+    prefixes4: prefix4::Prefixes,
+    prefixes6: prefix6::Prefixes,
+    addresses: address::Addresses,
+    /// Segment number by VLAN identifier.
+    vlans: [u8; VLANS],
+}
+
+impl Identities {
+    /// Places a MAC address. A placement by the policy itself holds against a later one by class.
+    pub fn place_mac(&mut self, mac: Mac, segment: SegmentId, by: PlacedBy) -> Result<(), Full> {
+        self.macs.place(mac, segment, by)
+    }
+
+    /// Says that a MAC address is a router's: what comes from it or goes to it is somebody else's, so the MAC address
+    /// and the VLAN do not place it, and a change to another router is no move.
+    pub fn mark_router(&mut self, mac: Mac) -> Result<(), Full> {
+        self.macs.mark_router(mac)
+    }
+
+    /// Forgets everything about a MAC address.
+    pub fn forget_mac(&mut self, mac: Mac) {
+        self.macs.forget(mac);
+    }
+
+    /// Places a prefix, in any order; the longest one that matches decides. `len` counts in the bits of the address's own
+    /// family and is cut to its width; bits of `network` beyond it are ignored. Placing the same prefix again replaces it.
+    pub fn place_prefix(&mut self, network: Ip, len: u8, segment: SegmentId) -> Result<(), Full> {
+        match network.as_v4() {
+            Some(v4) => self.prefixes4.place(u32::from_be_bytes(v4), len, segment),
+            None => self.prefixes6.place(network, len, segment),
+        }
+    }
+
+    /// Places a VLAN (1 to 4094). With two tags the inner one decides if it is placed.
+    pub fn place_vlan(&mut self, vlan: u16, segment: SegmentId) {
+        if let Some(slot) = self.vlans.get_mut(usize::from(vlan)) {
+            *slot = SegmentId::number(Some(segment));
+        }
+    }
+
+    /// Places a routed device by its class: one IP address.
+    pub fn place_address(&mut self, ip: Ip, segment: SegmentId) -> Result<(), Full> {
+        self.addresses.place(ip, segment)
+    }
+
+    /// Forgets where an IP address was placed by class.
+    pub fn forget_address(&mut self, ip: Ip) {
+        self.addresses.forget(ip);
+    }
+
+    /// Forgets all placements, as before a new policy. Routers stay marked.
+    pub fn forget_segments(&mut self) {
+        self.macs.forget_segments();
+        self.prefixes4.forget();
+        self.prefixes6.forget();
+        self.addresses.forget_all();
+        self.vlans.fill(0);
+    }
+
+    /// The segment of an address that was seen on its own (a device of the inventory), by the same precedence.
+    pub fn segment_of(&self, mac: Mac, ip: Ip, vlan: [u16; 2]) -> Option<SegmentId> {
+        self.segment(&Endpoint { mac, ip, vlan })
+    }
+
+    /// Whether a MAC address is marked as a router's.
+    pub fn is_router(&self, mac: Mac) -> bool {
+        self.macs.find(mac).is_some_and(mac::Entry::is_router)
+    }
+
+    pub(crate) fn segment(&self, endpoint: &Endpoint) -> Option<SegmentId> {
+        let entry = self.macs.find(endpoint.mac).unwrap_or_default();
+        if let (false, Some(segment)) = (entry.is_router(), entry.segment(PlacedBy::Policy)) {
+            return Some(segment);
+        }
+        if let Some((segment, _)) = self.prefix(endpoint.ip) {
+            return Some(segment);
+        }
+        if entry.is_router() {
+            return self.addresses.find(endpoint.ip);
+        }
+        let [outer, inner] = endpoint.vlan;
+        self.vlan(inner)
+            .or_else(|| self.vlan(outer))
+            .or_else(|| self.addresses.find(endpoint.ip))
+            .or_else(|| entry.segment(PlacedBy::Class))
+    }
+
+    /// The two sides of a frame. A group has no segment of its own: it is the sender's, unless a prefix of group
+    /// addresses names it.
+    pub(crate) fn sides(&self, headers: &Headers) -> (Option<SegmentId>, Option<SegmentId>) {
+        let from = self.segment(&Endpoint { mac: headers.src_mac, ip: headers.src, vlan: headers.vlan });
+        let to = if headers.dst.is_group() {
+            // A prefix such as 0.0.0.0/0 means hosts; only one that lies within the groups means groups.
+            let least = if headers.dst.as_v4().is_some() { 4 } else { 8 };
+            self.prefix(headers.dst).filter(|&(_, len)| len >= least).map(|(segment, _)| segment).or(from)
+        } else if headers.dst_mac.is_group() {
+            self.prefix(headers.dst).map(|(segment, _)| segment).or(from)
+        } else {
+            self.segment(&Endpoint { mac: headers.dst_mac, ip: headers.dst, vlan: headers.vlan })
+        };
+        (from, to)
+    }
+
+    /// The longest prefix of an address: its segment and its length.
+    fn prefix(&self, ip: Ip) -> Option<(SegmentId, u8)> {
+        match ip.as_v4() {
+            Some(v4) => self.prefixes4.find(u32::from_be_bytes(v4)),
+            None if ip.is_none() => None,
+            None => self.prefixes6.find(ip),
+        }
+    }
+
+    fn vlan(&self, vlan: u16) -> Option<SegmentId> {
+        // Identifier 0 is "no tag"; its slot can only be filled by a policy that names it, which means nothing.
+        if vlan == 0 {
+            return None;
+        }
+        self.vlans.get(usize::from(vlan)).copied().and_then(SegmentId::new)
+    }
+}

@@ -1,0 +1,110 @@
+//! What a policy means, in 32 bytes: equal for texts that differ in comments, layout, file names, service names or
+//! the order of segments; different as soon as one verdict, rule id or placement can differ.
+
+use std::fmt::{self, Write};
+
+use abi::table::{Action, Mode, SEGMENTS};
+use sha2::{Digest, Sha256};
+
+use crate::draft::{Criticality, Unassigned};
+use crate::ports::{PortRange, PortSet, has_bit};
+use crate::resolve::{Policy, Ports, ResolvedRule, Segment, SegmentSet};
+
+/// A hasher as a writer of text.
+struct Meaning(Sha256);
+
+impl Write for Meaning {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// SHA-256 over the canonical text of a policy.
+pub(crate) fn hash(policy: &Policy) -> [u8; 32] {
+    let mut meaning = Meaning(Sha256::new());
+    // Writing into a hasher has no way to fail.
+    match write(policy, &mut meaning) {
+        Ok(()) | Err(fmt::Error) => meaning.0.finalize().into(),
+    }
+}
+
+fn write(policy: &Policy, to: &mut Meaning) -> fmt::Result {
+    let defaults = policy.defaults;
+    let unassigned = match defaults.unassigned {
+        Unassigned::Observe => "observe",
+        Unassigned::Alert => "alert",
+        Unassigned::Deny => "deny",
+    };
+    writeln!(to, "wardline policy 1")?;
+    writeln!(to, "defaults {} {} {}", action(defaults.between), unassigned, mode(defaults.mode))?;
+    let mut segments: Vec<&Segment> = policy.segments.iter().collect();
+    segments.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    for segment in segments {
+        write_segment(segment, to)?;
+    }
+    // Among deny rules and among allow rules the order decides which one gives its id.
+    for wanted in [Action::Deny, Action::Allow] {
+        for rule in policy.rules.iter().filter(|rule| rule.action == wanted) {
+            write_rule(policy, rule, to)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_segment(segment: &Segment, to: &mut Meaning) -> fmt::Result {
+    let critical = match segment.criticality {
+        Criticality::Ordinary => "ordinary",
+        Criticality::LifeCritical => "life_critical",
+    };
+    writeln!(to, "segment {} {} {critical}", segment.name, action(segment.within))?;
+    segment.prefixes.iter().try_for_each(|prefix| writeln!(to, " ip {prefix}"))?;
+    segment.macs.iter().try_for_each(|mac| writeln!(to, " mac {mac}"))?;
+    segment.vlans.iter().try_for_each(|vlan| writeln!(to, " vlan {vlan}"))?;
+    segment.classes.iter().try_for_each(|class| writeln!(to, " class {class}"))
+}
+
+fn write_rule(policy: &Policy, rule: &ResolvedRule, to: &mut Meaning) -> fmt::Result {
+    let force = match (rule.action, rule.mode) {
+        (Action::Allow, Some(Mode::Observe)) => "trial",
+        (Action::Allow | Action::Deny, own) => mode(own.unwrap_or(policy.defaults.mode)),
+    };
+    writeln!(to, "{} {} {force}", action(rule.action), rule.name.value)?;
+    write_side(policy, "from", &rule.from, to)?;
+    write_side(policy, "to", &rule.to, to)?;
+    match rule.ports {
+        Ports::Any => writeln!(to, " any"),
+        Ports::Set(set) => policy.sets.get(set).map_or(Ok(()), |ports| write_ports(ports, to)),
+    }
+}
+
+fn write_side(policy: &Policy, word: &str, set: &SegmentSet, to: &mut Meaning) -> fmt::Result {
+    let members = (1..SEGMENTS).filter(|&number| has_bit(set, number));
+    let mut names: Vec<&str> = members
+        .filter_map(|number| policy.segments.get(number.wrapping_sub(1)).map(|segment| segment.name.as_str()))
+        .collect();
+    names.sort_unstable();
+    writeln!(to, " {word} {}", names.join(" "))
+}
+
+fn write_ports(ports: &PortSet, to: &mut Meaning) -> fmt::Result {
+    let mut range = |word: &str, range: &PortRange| writeln!(to, " {word} {}-{}", range.first, range.last);
+    ports.tcp.iter().try_for_each(|ports| range("tcp", ports))?;
+    ports.udp.iter().try_for_each(|ports| range("udp", ports))?;
+    ports.protocols.iter().try_for_each(|protocol| writeln!(to, " protocol {protocol}"))
+}
+
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "allow",
+        Action::Deny => "deny",
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Alert => "alert",
+        Mode::Enforce => "enforce",
+    }
+}

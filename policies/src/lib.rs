@@ -1,0 +1,258 @@
+//! Turns policy text into a policy and into the tables that the judge reads, or into diagnostics that point at the line.
+//!
+//! The way of a line: text → draft (words with places) → policy (names found) → tables. Every step goes on after a
+//! mistake, so that one run tells them all; a text with an error compiles to nothing.
+//!
+//! ```
+//! let text = "
+//! version: 1
+//! segments:
+//!   imaging: { match: { ip: 10.10.0.0/24 } }
+//!   pacs:    { match: { ip: 10.20.0.11 } }
+//! allow:
+//!   - { id: img-store, from: imaging, to: pacs, service: dicom }
+//! ";
+//! let source = policies::Source { name: "hospital.yaml".to_owned(), text: text.to_owned() };
+//! let policy = policies::compile(&[source]).expect("the policy is right");
+//! assert_eq!(policy.rules[0].name, "img-store");
+//! assert_eq!(policy.segment_name(Some(policy.segments[1].id)), "pacs");
+//! ```
+
+mod compile;
+mod diagnostic;
+mod draft;
+mod hash;
+mod ports;
+mod prefix;
+mod resolve;
+mod scalar;
+mod suggest;
+mod text;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use abi::device::DeviceType;
+use abi::state::{PlacedBy, State};
+use abi::table::{Access, Action, Full, Mode, RuleId, SegmentId, Tables};
+
+pub use diagnostic::{Code, Colour, Diagnostic, Diagnostics, Related, Severity};
+pub use draft::Criticality;
+pub use prefix::Prefix;
+pub use resolve::Segment;
+
+use compile::Trials;
+use diagnostic::{Mistake, Mistakes};
+use draft::Draft;
+use ports::ServiceNames;
+use resolve::Policy;
+use text::{Span, Text};
+use yaml::Reading;
+
+/// Bytes of all texts of a policy together.
+const BYTES: usize = 4 << 20;
+
+/// One file of a policy. The files of a policy are one text, in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// How diagnostics call it; a path.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// A rule, as verdicts and alerts quote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its number in the tables: its place in [`Compiled::rules`], counted from 1.
+    pub id: RuleId,
+    /// Its `id` in the text.
+    pub name: String,
+    /// The name of the source where it stands.
+    pub file: String,
+    /// The line of its `id`, counted from 1.
+    pub line: u32,
+    /// Whether it allows or denies.
+    pub action: Action,
+    /// Its own mode, or that of the policy.
+    pub mode: Mode,
+}
+
+/// A policy, ready to be installed.
+pub struct Compiled {
+    /// The decision tables.
+    pub tables: Box<Tables>,
+    /// The segments, [`SegmentId`] by place counted from 1; the last one is `internet`.
+    pub segments: Vec<Segment>,
+    /// The rules, [`RuleId`] by place counted from 1.
+    pub rules: Vec<Rule>,
+    /// SHA-256 of what the policy means: comments, layout, names of files and the order of segments do not enter.
+    pub hash: [u8; 32],
+    /// What probably was not meant.
+    pub warnings: Diagnostics,
+    services: ServiceNames,
+    trials: Trials,
+}
+
+/// Compiles a policy. The order of the sources does not matter: they are read in the order of their names.
+///
+/// # Errors
+/// Every mistake of all sources, warnings included, as soon as one of them is an error.
+pub fn compile(sources: &[Source]) -> Result<Compiled, Diagnostics> {
+    let mut ordered: Vec<&Source> = sources.iter().collect();
+    ordered.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
+    let texts: Vec<Text<'_>> = ordered.iter().map(|source| Text::new(&source.name, &source.text)).collect();
+    let mut mistakes = Mistakes::new(&texts);
+    match program(&texts, &mut mistakes) {
+        Some(parts) if mistakes.errors() == 0 => Ok(parts.compiled(&texts, mistakes.finish())),
+        Some(_) | None => Err(mistakes.finish()),
+    }
+}
+
+/// What a compilation makes.
+struct Parts {
+    policy: Policy,
+    program: compile::Program,
+}
+
+fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
+    let draft = draft(texts, mistakes)?;
+    let policy = resolve::resolve(draft, mistakes);
+    if mistakes.errors() > 0 {
+        return None;
+    }
+    if let Err(full) = place(&policy.segments, &mut State::boxed()) {
+        let message = format!("the segments select more than the tables hold: {full}");
+        mistakes.add(
+            Mistake::new(Code::TooManySelectors, Span::default(), message)
+                .help("select by prefix or VLAN in place of many single addresses".to_owned()),
+        );
+        return None;
+    }
+    let program = compile::compile(&policy, mistakes)?;
+    Some(Parts { policy, program })
+}
+
+/// The draft of all texts; `None` where parts could not be read, so that what seems to be missing may be there.
+fn draft(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Draft> {
+    if texts.is_empty() {
+        let nowhere = Span { file: u32::MAX, ..Span::default() };
+        mistakes.add(
+            Mistake::new(Code::Empty, nowhere, "there is no policy file")
+                .help("name a file, or a directory with files that end in `.yaml`".to_owned()),
+        );
+        return None;
+    }
+    let mut draft = Draft::default();
+    let mut reading = Reading::Whole;
+    let mut bytes: usize = 0;
+    for (file, text) in (0..).zip(texts) {
+        let whole = Span { file, ..Span::default() };
+        bytes = bytes.saturating_add(text.text.len());
+        if bytes > BYTES {
+            let message = format!("a policy has at most {BYTES} bytes, and with this file it has more");
+            mistakes.add(Mistake::new(Code::Budget, whole, message));
+            return None;
+        }
+        let root = yaml::read(text, file, mistakes);
+        if root.reading == Reading::Cut {
+            reading = Reading::Cut;
+        }
+        draft.add(root, whole, mistakes);
+    }
+    (reading == Reading::Whole).then_some(draft)
+}
+
+impl Parts {
+    fn compiled(self, texts: &[Text<'_>], warnings: Diagnostics) -> Compiled {
+        let Parts { policy, program } = self;
+        let hash = hash::hash(&policy);
+        let rule = |rule: resolve::ResolvedRule| {
+            let (file, line, _, _) = text::locate(texts, rule.name.span);
+            let mode = rule.mode.unwrap_or(policy.defaults.mode);
+            Rule { id: rule.id, name: rule.name.value, file, line, action: rule.action, mode }
+        };
+        Compiled {
+            tables: program.tables,
+            segments: policy.segments,
+            rules: policy.rules.into_iter().map(rule).collect(),
+            hash,
+            warnings,
+            services: ServiceNames::new(policy.services),
+            trials: program.trials,
+        }
+    }
+}
+
+/// Writes what the segments select into the identities, in the place of what was there.
+fn place(segments: &[Segment], state: &mut State) -> Result<(), Full> {
+    let identities = &mut state.identities;
+    identities.forget_segments();
+    for segment in segments {
+        for prefix in &segment.prefixes {
+            identities.place_prefix(prefix.ip(), prefix.length(), segment.id)?;
+        }
+        for mac in &segment.macs {
+            identities.place_mac(*mac, segment.id, PlacedBy::Policy)?;
+        }
+        for vlan in &segment.vlans {
+            identities.place_vlan(*vlan, segment.id);
+        }
+    }
+    Ok(())
+}
+
+impl Compiled {
+    /// Puts the policy into force: tables and placements by MAC address, prefix and VLAN take the place of those
+    /// before, and one generation is published. Placements by class are forgotten too; the engine makes them again.
+    ///
+    /// # Errors
+    /// [`Full`] where the state has no room left beside its routers. A compiled policy fits an empty state.
+    pub fn install(&self, state: &mut State) -> Result<(), Full> {
+        state.tables.copy_from(&self.tables);
+        let placed = place(&self.segments, state);
+        state.publish();
+        placed
+    }
+
+    /// The segment of a class of devices, if the policy selects by it.
+    pub fn segment_for_class(&self, class: DeviceType) -> Option<SegmentId> {
+        self.segments.iter().find(|segment| segment.classes.contains(&class)).map(|segment| segment.id)
+    }
+
+    /// The name of a segment; `unassigned` for none.
+    pub fn segment_name(&self, segment: Option<SegmentId>) -> &str {
+        let found = segment.and_then(|id| self.segments.get(usize::from(id.0.get()).wrapping_sub(1)));
+        found.map_or("unassigned", |segment| segment.name.as_str())
+    }
+
+    /// A rule by its number.
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(usize::from(id.0.get()).wrapping_sub(1))
+    }
+
+    /// What a destination port (or a protocol without ports, whatever the port) is called: the declared service with the
+    /// fewest ports that holds it, then a service known without declaration.
+    pub fn service_name(&self, protocol: u8, port: u16) -> Option<&str> {
+        self.services.find(protocol, port)
+    }
+
+    /// The allow rule in mode observe that would decide on an access, were it in force. The verdict is the one
+    /// without it; this is for counting what it would let pass.
+    pub fn rule_on_trial(&self, access: Access) -> Option<RuleId> {
+        self.trials.find(&self.tables, access)
+    }
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled")
+            .field("segments", &self.segments)
+            .field("rules", &self.rules)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! The command line, in two steps: what was typed, and what is meant. Nothing else reads the typed form.
+
+use crate::capture::Input;
+use abi::address::Timestamp;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+mod typed;
+
+use typed::{Policy, Typed, Verb};
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The whole pipeline over captures.
+    Replay(Replay),
+    /// A baseline from captures.
+    Learn(Learn),
+    /// Diagnostics of policy files.
+    PolicyCheck(Check),
+}
+
+/// `wardline replay`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// The captures; at least one.
+    pub inputs: Vec<Input>,
+    /// A policy file or folder; without one nothing is judged.
+    pub policy: Option<PathBuf>,
+    /// A baseline; without one nothing is unusual.
+    pub baseline: Option<PathBuf>,
+    /// The frames that count.
+    pub span: Span,
+    /// The folder for the files of the result; without one only the summary is made.
+    pub out: Option<PathBuf>,
+    /// How the summary is printed.
+    pub form: Form,
+    /// Whether stderr is silent but for errors.
+    pub quiet: Quiet,
+    /// Whether stdout may have colours.
+    pub color: Color,
+}
+
+/// `wardline learn`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learn {
+    /// The captures; at least one.
+    pub inputs: Vec<Input>,
+    /// The frames that count.
+    pub span: Span,
+    /// The file to write.
+    pub out: PathBuf,
+    /// Whether stderr is silent but for errors.
+    pub quiet: Quiet,
+}
+
+/// `wardline policy check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Policy files or folders; at least one.
+    pub paths: Vec<PathBuf>,
+    /// How diagnostics are printed.
+    pub form: Form,
+    /// Whether stdout may have colours.
+    pub color: Color,
+}
+
+/// A span of capture time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first instant inside.
+    pub from: Timestamp,
+    /// The first instant outside; none for no end.
+    pub to: Option<Timestamp>,
+}
+
+impl Span {
+    /// Whether `at` lies inside. Two spans that meet share no instant.
+    #[inline]
+    pub fn contains(self, at: Timestamp) -> bool {
+        at >= self.from && self.to.is_none_or(|to| at < to)
+    }
+}
+
+/// The form of what is printed to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Whether notes and progress are kept from stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// Only errors are told.
+    Yes,
+    /// Notes and progress too.
+    No,
+}
+
+/// Whether stdout may have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// With colours.
+    On,
+    /// Plain.
+    Off,
+}
+
+/// What of the surroundings decides about colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Terminal {
+    /// Stdout is a terminal that shows colours, and nobody asked for none.
+    Colorful,
+    /// A file, a pipe, `TERM=dumb`, or `NO_COLOR` is set.
+    Plain,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// A mistake in it, or a request for help or the version: clap's error knows how to print either.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
+    let matches = Typed::command().try_get_matches_from(arguments)?;
+    let typed = Typed::from_arg_matches(&matches)?;
+    meant(typed, terminal())
+}
+
+fn terminal() -> Terminal {
+    // https://no-color.org: any value but the empty one.
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let plain = no_color || dumb || !std::io::IsTerminal::is_terminal(&std::io::stdout());
+    if plain { Terminal::Plain } else { Terminal::Colorful }
+}
+
+fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
+    let color = match (typed.color, terminal) {
+        (typed::Color::Always, _) | (typed::Color::Auto, Terminal::Colorful) => Color::On,
+        (typed::Color::Never, _) | (typed::Color::Auto, Terminal::Plain) => Color::Off,
+    };
+    let quiet = if typed.quiet { Quiet::Yes } else { Quiet::No };
+    Ok(match typed.verb {
+        Verb::Replay(typed) => Request::Replay(Replay {
+            inputs: inputs(typed.captures.files, "replay")?,
+            policy: typed.policy,
+            baseline: typed.baseline,
+            span: span(typed.captures.from, typed.captures.to, "replay")?,
+            out: typed.out,
+            form: form(typed.json),
+            quiet,
+            color,
+        }),
+        Verb::Learn(typed) => Request::Learn(Learn {
+            inputs: inputs(typed.captures.files, "learn")?,
+            span: span(typed.captures.from, typed.captures.to, "learn")?,
+            out: typed.out,
+            quiet,
+        }),
+        Verb::Policy(Policy::Check(typed)) => {
+            Request::PolicyCheck(Check { paths: typed.paths, form: form(typed.json), color })
+        }
+    })
+}
+
+fn inputs(files: Vec<PathBuf>, verb: &str) -> Result<Vec<Input>, clap::Error> {
+    let inputs: Vec<Input> = files
+        .into_iter()
+        .map(|path| if path.as_os_str() == "-" { Input::Stdin } else { Input::File(path) })
+        .collect();
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(mistake(verb, ErrorKind::ArgumentConflict, "standard input (-) can be read only once"));
+    }
+    Ok(inputs)
+}
+
+fn span(from: Option<Timestamp>, to: Option<Timestamp>, verb: &str) -> Result<Span, clap::Error> {
+    let from = from.unwrap_or_default();
+    if to.is_some_and(|to| to <= from) {
+        let text = "--to must lie after --from: nothing is between them";
+        return Err(mistake(verb, ErrorKind::ValueValidation, text));
+    }
+    Ok(Span { from, to })
+}
+
+const fn form(json: bool) -> Form {
+    if json { Form::Json } else { Form::Text }
+}
+
+fn mistake(verb: &str, kind: ErrorKind, text: &str) -> clap::Error {
+    let mut command = Typed::command();
+    command.build();
+    match command.find_subcommand_mut(verb) {
+        Some(verb) => verb.error(kind, text),
+        None => command.error(kind, text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

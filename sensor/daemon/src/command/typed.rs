@@ -1,0 +1,144 @@
+//! The command line as it is typed; the comments are its help.
+
+use abi::address::Timestamp;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked (finding incidents is no failure)
+  1  findings: a check failed, a test failed, a diff is not empty
+  2  the command line or an input file cannot be used
+  3  the policy, the configuration or the baseline is invalid
+  4  not permitted
+  5  the other side cannot be reached";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  wardline replay ward.pcapng
+      What talks to whom in this capture
+  wardline replay --policy policies/ --baseline ward.baseline --out result day1.pcap.zst day2.pcap.gz
+      Judge two captures, merged by time, and keep every row in result/
+  tcpdump -r huge.pcap -w - 'vlan 20' | wardline replay --json -
+      The summary of a filtered capture, for another program
+  wardline replay --from 2026-11-24T08:00:00+01:00 --to 2026-11-24T09:00:00+01:00 day.pcap
+      One hour
+
+Captures are pcap or pcapng, plain or packed with gzip or zstd, told apart by their bytes. Files are merged by time; \
+their order on the command line does not matter. A damaged capture is read up to the damage, which is noted on stderr.
+
+Exit codes: 0 done, 2 an input cannot be used, 3 the policy or baseline is invalid, 4 the result may not be written";
+
+const LEARN_EXAMPLES: &str = "\
+Examples:
+  wardline learn --to 2026-11-24T08:15:00Z --out ward.baseline ward.pcapng.zst
+      Learn from the quiet time before a quarter past eight
+  wardline learn --out ward.baseline week/*.pcap.gz
+
+Learn only from time that you trust: what happens in it is normal afterwards.
+
+Exit codes: 0 done, 2 an input cannot be used, 4 the baseline may not be written";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  wardline policy check policies/
+  wardline policy check --json ward.yaml
+
+All files given are one policy. Of a folder, the files *.yaml and *.yml are read, in the order of their names.
+
+Exit codes: 0 the policy is valid, 2 a file cannot be read, 3 the policy is invalid";
+
+/// Draws and holds the line around medical devices
+///
+/// Reads network traffic, names every device, judges every flow by the segment policy and by what the device normally
+/// does, and says why.
+#[derive(Debug, Parser)]
+#[command(name = "wardline", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(super) struct Typed {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+    /// Whether to colour the output; auto does on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+    /// Tell only errors on stderr: no notes, no progress
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the whole pipeline over capture files
+    Replay(Replay),
+    /// Learn what is normal from benign captures
+    Learn(Learn),
+    /// Work on policies
+    #[command(subcommand, arg_required_else_help = true)]
+    Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Captures {
+    /// Capture files (pcap, pcapng, packed with gzip or zstd); - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Leave out frames before this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) from: Option<Timestamp>,
+    /// Leave out frames at and after this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    pub(super) captures: Captures,
+    /// Judge every flow by this policy: a YAML file, or a folder of them
+    #[arg(long, value_name = "PATH")]
+    pub(super) policy: Option<PathBuf>,
+    /// Compare every device with this baseline, written by `wardline learn`
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Write devices, flows, sessions, verdicts and incidents (.jsonl) and summary.json into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = LEARN_EXAMPLES)]
+pub(super) struct Learn {
+    #[command(flatten)]
+    pub(super) captures: Captures,
+    /// Write the baseline to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Policy {
+    /// Show every mistake in policy files, with its place and a remedy
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(super) struct Check {
+    /// Policy files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Print the diagnostics as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}

@@ -1,0 +1,161 @@
+//! The output folder: five files of rows, written as they come, and the summary at the end.
+
+use super::json::Json;
+use super::summary::{self, Report};
+use super::{Names, rows};
+use crate::exit::Failure;
+use engine::output::Outputs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Bytes of rows that wait in memory before they are written to a file.
+const BUFFER: usize = 1 << 20;
+/// Room beyond [`BUFFER`] for the row that fills it; longer rows only make the buffer grow once.
+const LONGEST_ROW: usize = 1 << 14;
+
+/// An output folder that is being written.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    dir: PathBuf,
+    flows: Lines,
+    sessions: Lines,
+    verdicts: Lines,
+    incidents: Lines,
+    devices: Lines,
+}
+
+/// For `map_err`: what happened to the file at `path`.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure + '_ {
+    |cause| Failure::writing(&path.display().to_string(), cause)
+}
+
+impl Folder {
+    /// Makes the folder and its parents, and empties the files of an earlier run.
+    ///
+    /// # Errors
+    /// The path is no folder, or may not be written.
+    pub(crate) fn create(dir: &Path) -> Result<Folder, Failure> {
+        fs::create_dir_all(dir).map_err(at(dir))?;
+        // Until this run has ended there is no summary: one of an earlier run would contradict the rows beside it.
+        let summary = dir.join("summary.json");
+        match fs::remove_file(&summary) {
+            Ok(()) => {}
+            Err(cause) if cause.kind() == ErrorKind::NotFound => {}
+            Err(cause) => return Err(at(&summary)(cause)),
+        }
+        Ok(Folder {
+            dir: dir.to_owned(),
+            flows: Lines::create(dir, "flows.jsonl")?,
+            sessions: Lines::create(dir, "sessions.jsonl")?,
+            verdicts: Lines::create(dir, "verdicts.jsonl")?,
+            incidents: Lines::create(dir, "incidents.jsonl")?,
+            devices: Lines::create(dir, "devices.jsonl")?,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Takes the rows out of `outputs`. They reach their files when a buffer is full, on [`Folder::flush`], and when
+    /// the folder is finished or dropped.
+    ///
+    /// # Errors
+    /// A file could not be written (the disk is full, ...); what was written before stays.
+    pub(crate) fn write(&mut self, outputs: &mut Outputs, names: &Names<'_>) -> Result<(), Failure> {
+        for row in outputs.flows.drain(..) {
+            self.flows.add(|out| rows::flow(out, &row, names))?;
+        }
+        for row in outputs.sessions.drain(..) {
+            self.sessions.add(|out| rows::session(out, &row, names))?;
+        }
+        for row in outputs.verdicts.drain(..) {
+            self.verdicts.add(|out| rows::verdict(out, &row, names))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits in the buffers: after it, an interruption loses nothing.
+    ///
+    /// # Errors
+    /// A file could not be written.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        for lines in
+            [&mut self.flows, &mut self.sessions, &mut self.verdicts, &mut self.incidents, &mut self.devices]
+        {
+            lines.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes devices, incidents and the summary, and ends the folder.
+    ///
+    /// # Errors
+    /// A file could not be written.
+    pub(crate) fn finish(mut self, report: &Report<'_>) -> Result<(), Failure> {
+        for row in &report.finished.devices {
+            self.devices.add(|out| rows::device(out, row, report.names))?;
+        }
+        for row in &report.finished.incidents {
+            self.incidents.add(|out| rows::incident(out, row, report.names))?;
+        }
+        self.flush()?;
+        let path = self.dir.join("summary.json");
+        fs::write(&path, summary::json(report)).map_err(at(&path))
+    }
+}
+
+/// A file of rows.
+#[derive(Debug)]
+struct Lines {
+    path: PathBuf,
+    file: File,
+    waiting: Json,
+}
+
+impl Lines {
+    fn create(dir: &Path, name: &str) -> Result<Lines, Failure> {
+        let path = dir.join(name);
+        let file = File::create(&path).map_err(at(&path))?;
+        Ok(Lines { path, file, waiting: Json::with_capacity(BUFFER + LONGEST_ROW) })
+    }
+
+    #[inline]
+    fn add(&mut self, write: impl FnOnce(&mut Json)) -> Result<(), Failure> {
+        write(&mut self.waiting);
+        if self.waiting.bytes().len() < BUFFER { Ok(()) } else { self.flush() }
+    }
+
+    /// Not `write_all`: after an error it would not say how much was written, and a second try would write it twice.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let mut done = 0;
+        let outcome = loop {
+            let rest = self.waiting.bytes().get(done..).unwrap_or_default();
+            if rest.is_empty() {
+                break Ok(());
+            }
+            match self.file.write(rest) {
+                Ok(0) => break Err(io::Error::from(ErrorKind::WriteZero)),
+                Ok(count) => done = done.saturating_add(count),
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+                Err(cause) => break Err(cause),
+            }
+        };
+        self.waiting.forget(done);
+        outcome.map_err(at(&self.path))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        // Dropped with rows that wait only where the run ends by an error, which is what the user should read.
+        if let Err(failure) = self.flush() {
+            crate::say("error", &format!("{:#}", failure.cause));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! Writes JSON into a byte buffer that is reused for every row. No tree, no formatting machinery: a flow row costs a
+//! few hundred nanoseconds, and the same values always give the same bytes.
+
+use crate::time::rfc3339;
+use abi::address::{DeviceKey, Ip, Mac, SECOND, Timestamp};
+
+/// A buffer of JSON text. The caller writes the punctuation; the writer knows how values look.
+#[derive(Debug, Default)]
+pub(crate) struct Json {
+    bytes: Vec<u8>,
+}
+
+/// The decimal text of every byte, for addresses.
+const OCTETS: [([u8; 3], u8); 256] = octets();
+
+const fn octets() -> [([u8; 3], u8); 256] {
+    let mut table = [([b'0'; 3], 1); 256];
+    let mut n: u8 = 0;
+    loop {
+        let digits = [b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10];
+        table[n as usize] = if n >= 100 {
+            (digits, 3)
+        } else if n >= 10 {
+            ([digits[1], digits[2], b'0'], 2)
+        } else {
+            ([digits[2], b'0', b'0'], 1)
+        };
+        if n == 255 {
+            return table;
+        }
+        n += 1;
+    }
+}
+
+impl Json {
+    /// An empty buffer with room for `capacity` bytes.
+    pub(crate) fn with_capacity(capacity: usize) -> Json {
+        Json { bytes: Vec::with_capacity(capacity) }
+    }
+
+    /// What was written.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets what was written, keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Forgets the first `count` bytes, which have reached their file.
+    pub(crate) fn forget(&mut self, count: usize) {
+        self.bytes.drain(..count.min(self.bytes.len()));
+    }
+
+    /// Punctuation and member names, as they are. The length is known when compiling, so this is a few moves.
+    #[inline]
+    pub(crate) fn raw<const N: usize>(&mut self, text: &[u8; N]) -> &mut Json {
+        self.bytes.extend_from_slice(text);
+        self
+    }
+
+    /// A word that is known to need no escape, in quotes.
+    #[inline]
+    pub(crate) fn word(&mut self, word: &str) -> &mut Json {
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(word.as_bytes());
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// Text that is known to need no escape, as it is.
+    #[inline]
+    pub(crate) fn plain(&mut self, text: &str) -> &mut Json {
+        self.bytes.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Ends a list or an object: takes back a comma that was written after the last value.
+    #[inline]
+    pub(crate) fn close(&mut self, bracket: u8) -> &mut Json {
+        if self.bytes.last() == Some(&b',') {
+            self.bytes.pop();
+        }
+        self.bytes.push(bracket);
+        self
+    }
+
+    /// A whole number.
+    #[inline]
+    pub(crate) fn number(&mut self, mut value: u64) -> &mut Json {
+        if let Some((text, len)) = usize::try_from(value).ok().and_then(|index| OCTETS.get(index)) {
+            self.bytes.extend_from_slice(text.get(..usize::from(*len)).unwrap_or_default());
+            return self;
+        }
+        let mut digits = [0; 20];
+        let mut begin = digits.len();
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (value % 10) as u8;
+            value /= 10;
+            begin = begin.wrapping_sub(1);
+            if value == 0 {
+                break;
+            }
+        }
+        self.bytes.extend_from_slice(digits.get(begin..).unwrap_or_default());
+        self
+    }
+
+    /// A whole number with a sign.
+    pub(crate) fn signed(&mut self, value: i64) -> &mut Json {
+        if value < 0 {
+            self.bytes.push(b'-');
+        }
+        self.number(value.unsigned_abs())
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, value: bool) -> &mut Json {
+        self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
+        self
+    }
+
+    /// A number with at most `decimals` decimals, zeros at the end left out; `null` where it is not finite.
+    /// `decimals` is at most 18.
+    pub(crate) fn fixed(&mut self, value: f64, decimals: u32) -> &mut Json {
+        if !value.is_finite() {
+            return self.raw(b"null");
+        }
+        let unit = 10_u64.pow(decimals.min(18));
+        #[expect(clippy::cast_precision_loss, reason = "powers of ten up to 10^18 keep all that a rounding needs")]
+        let scaled = (value.abs() * unit as f64).round();
+        if scaled >= 1e19 {
+            // Out of reach of whole numbers; the standard library writes it in full, also always alike.
+            self.bytes.extend_from_slice(format!("{value:.0}").as_bytes());
+            return self;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= scaled < 10^19 < 2^64")]
+        let scaled = scaled as u64;
+        if value < 0.0 && scaled > 0 {
+            self.bytes.push(b'-');
+        }
+        self.number(scaled / unit).fraction(scaled % unit, unit)
+    }
+
+    /// Nanoseconds as seconds, without loss.
+    pub(crate) fn seconds(&mut self, nanoseconds: u64) -> &mut Json {
+        self.number(nanoseconds / SECOND).fraction(nanoseconds % SECOND, SECOND)
+    }
+
+    /// The decimals `part / unit`, without zeros at the end; nothing for 0.
+    fn fraction(&mut self, mut part: u64, mut unit: u64) -> &mut Json {
+        if part == 0 {
+            return self;
+        }
+        self.bytes.push(b'.');
+        while part > 0 && unit > 1 {
+            unit /= 10;
+            self.bytes.push(b'0' + (part / unit % 10) as u8);
+            part %= unit;
+        }
+        self
+    }
+
+    /// A probability: four significant digits, so that the very small ones keep their meaning.
+    pub(crate) fn probability(&mut self, value: f64) -> &mut Json {
+        if !value.is_finite() {
+            return self.raw(b"null");
+        }
+        if value == 0.0 {
+            return self.raw(b"0");
+        }
+        self.bytes.extend_from_slice(format!("{value:.3e}").as_bytes());
+        self
+    }
+
+    /// Any text, escaped (RFC 8259 section 7) and in quotes; UTF-8 beyond ASCII is kept.
+    pub(crate) fn text(&mut self, text: &str) -> &mut Json {
+        self.bytes.push(b'"');
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+            let (plain, special) = rest.split_at(at);
+            self.bytes.extend_from_slice(plain);
+            let Some((&byte, after)) = special.split_first() else { break };
+            self.escape(byte);
+            rest = after;
+        }
+        self.bytes.extend_from_slice(rest);
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// Text, or `null`.
+    pub(crate) fn text_or_null(&mut self, text: Option<&str>) -> &mut Json {
+        match text {
+            Some(text) => self.text(text),
+            None => self.raw(b"null"),
+        }
+    }
+
+    fn escape(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.raw(b"\\\""),
+            b'\\' => self.raw(b"\\\\"),
+            b'\n' => self.raw(b"\\n"),
+            b'\r' => self.raw(b"\\r"),
+            b'\t' => self.raw(b"\\t"),
+            _ => {
+                self.raw(b"\\u00");
+                self.hex(byte)
+            }
+        };
+    }
+
+    /// Two digits of hexadecimal.
+    #[inline]
+    fn hex(&mut self, byte: u8) -> &mut Json {
+        self.bytes.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        self
+    }
+
+    /// The first 16 hexadecimal digits of a SHA-256, in quotes: enough to tell policies and baselines apart.
+    pub(crate) fn hash(&mut self, hash: &[u8; 32]) -> &mut Json {
+        self.bytes.push(b'"');
+        for byte in hash.iter().take(8) {
+            self.hex(*byte);
+        }
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// A MAC address in quotes, or `null`.
+    #[inline]
+    pub(crate) fn mac(&mut self, mac: Mac) -> &mut Json {
+        if mac.is_none() {
+            return self.raw(b"null");
+        }
+        let mut text = *b"\"00:00:00:00:00:00\"";
+        let (_, digits) = text.split_at_mut(1);
+        for (pair, byte) in digits.chunks_mut(3).zip(mac.0) {
+            if let [high, low, _] = pair {
+                *high = hex_digit(byte >> 4);
+                *low = hex_digit(byte & 15);
+            }
+        }
+        self.raw(&text)
+    }
+
+    /// An IP address in quotes, or `null`.
+    #[inline]
+    pub(crate) fn ip(&mut self, ip: Ip) -> &mut Json {
+        if ip.is_none() {
+            return self.raw(b"null");
+        }
+        self.bytes.push(b'"');
+        self.plain_ip(ip);
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// The key of a device in quotes, as [`DeviceKey`] displays it.
+    #[inline]
+    pub(crate) fn device(&mut self, device: DeviceKey) -> &mut Json {
+        match device {
+            DeviceKey::Mac(mac) => {
+                self.raw(b"\"mac-");
+                for byte in mac.0 {
+                    self.hex(byte);
+                }
+            }
+            DeviceKey::Ip(ip) => {
+                self.raw(b"\"ip-");
+                self.plain_ip(ip);
+            }
+        }
+        self.bytes.push(b'"');
+        self
+    }
+
+    #[inline]
+    fn plain_ip(&mut self, ip: Ip) {
+        match ip.as_v4() {
+            Some([a, b, c, d]) => {
+                self.number(u64::from(a)).raw(b".").number(u64::from(b)).raw(b".");
+                self.number(u64::from(c)).raw(b".").number(u64::from(d));
+            }
+            None => self.plain_v6(ip),
+        }
+    }
+
+    /// The canonical text of an IPv6 address (RFC 5952 section 4): the first longest run of zeros becomes `::`.
+    fn plain_v6(&mut self, ip: Ip) {
+        let mut groups = [0_u16; 8];
+        for (group, pair) in groups.iter_mut().zip(ip.0.chunks(2)) {
+            *group = pair.iter().fold(0, |value, &byte| value << 8 | u16::from(byte));
+        }
+        let (run_at, run_len) = longest_zero_run(&groups);
+        for (at, &group) in groups.iter().enumerate() {
+            if run_len >= 2 && at >= run_at && at < run_at.saturating_add(run_len) {
+                if at == run_at {
+                    self.raw(b"::");
+                }
+                continue;
+            }
+            let after_run = run_len >= 2 && at == run_at.saturating_add(run_len);
+            if at > 0 && !after_run {
+                self.raw(b":");
+            }
+            self.group(group);
+        }
+    }
+
+    /// One group of an IPv6 address, without zeros in front.
+    fn group(&mut self, group: u16) {
+        let digits = [group >> 12, group >> 8 & 15, group >> 4 & 15, group & 15].map(|digit| hex_digit(digit as u8));
+        let zeros = (group.leading_zeros() / 4).min(3) as usize;
+        self.bytes.extend_from_slice(digits.get(zeros..).unwrap_or_default());
+    }
+
+    /// RFC 3339 in UTC with nanoseconds, in quotes.
+    #[inline]
+    pub(crate) fn time(&mut self, at: Timestamp) -> &mut Json {
+        self.bytes.push(b'"');
+        self.raw(&rfc3339(at)).raw(b"\"")
+    }
+}
+
+const fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + (value - 10) % 6 }
+}
+
+/// Where the first longest run of zero groups begins, and its length.
+fn longest_zero_run(groups: &[u16; 8]) -> (usize, usize) {
+    let mut best = (0, 0);
+    let mut run = (0, 0);
+    for (at, &group) in groups.iter().enumerate() {
+        run = match (group, run.1) {
+            (0, 0) => (at, 1),
+            (0, len) => (run.0, len + 1),
+            _ => (0, 0),
+        };
+        if run.1 > best.1 {
+            best = run;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! The binary from outside: what it reads, refuses and notes, and that what it writes is what the schemas promise.
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands, also in what its tests share")]
+
+mod build;
+mod check;
+mod conform;
+mod damage;
+mod formats;
+mod help;
+mod read;
+mod refusals;
+mod truth;

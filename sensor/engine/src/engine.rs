@@ -1,0 +1,370 @@
+//! The pipeline: one frame at a time through mirror, inventory, flows, judge, conversations and detectors.
+
+mod exchanges;
+mod finish;
+mod link;
+mod report;
+
+pub use crate::flow::table::Timeouts;
+
+use crate::flow::table::{Place, Table};
+use crate::flow::{Announced, End, Flow, Key};
+use crate::fragment::Fragments;
+use crate::incident::Incidents;
+use crate::inventory::{Inventory, Pair, Sender};
+use crate::keys::Keys;
+use crate::mirror::{Copy, Mirror};
+use crate::output::{Outputs, Summary};
+use crate::talk::Reader;
+use crate::verdict::Guard;
+use crate::watch::Watch;
+use abi::address::{SECOND, Timestamp};
+use abi::headers::{Headers, ether_type, protocol, tcp_flag};
+use detectors::finding::Finding;
+use detectors::record::{FlowEnd, FlowId, FlowState, Sighting, SightingKind};
+use std::collections::VecDeque;
+use wire::frame::{Frame, LinkType};
+
+/// A captured frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Captured<'a> {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// How it is framed.
+    pub link: LinkType,
+    /// The bytes captured.
+    pub bytes: &'a [u8],
+    /// Its length on the wire.
+    pub wire_len: u32,
+}
+
+/// How an engine is set up.
+#[derive(Debug)]
+pub struct Settings {
+    /// Flows that are kept at a time.
+    pub flows: usize,
+    /// Time-outs of flows.
+    pub timeouts: Timeouts,
+    /// Keys every digest of network data, so that nobody can make two frames collide. No output depends on it.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { flows: 262_144, timeouts: Timeouts::default(), seed: 0 }
+    }
+}
+
+/// After this long without an answer, a flow's outcome is taken as known.
+const UNANSWERED: u64 = 3 * SECOND;
+/// How often the detectors are told of a flow that goes on.
+const PROGRESS: u64 = 10 * SECOND;
+
+/// The machine.
+pub struct Engine {
+    pub(crate) now: Timestamp,
+    pub(crate) next_tick: Timestamp,
+    pub(crate) next_flow: u64,
+    pub(crate) table: Table,
+    pub(crate) mirror: Mirror,
+    pub(crate) keys: Keys,
+    pub(crate) fragments: Fragments,
+    pub(crate) reader: Reader,
+    pub(crate) inventory: Inventory,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) watch: Watch,
+    pub(crate) incidents: Incidents,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) waiting: VecDeque<(Timestamp, Place, FlowId)>,
+    pub(crate) asked: link::Asked,
+    pub(crate) summary: Summary,
+}
+
+impl Engine {
+    /// A machine that has seen nothing. With a policy, flows are judged.
+    pub fn new(settings: &Settings, policy: Option<policies::Compiled>, watch: Watch) -> Engine {
+        Engine {
+            now: Timestamp(0),
+            next_tick: Timestamp(0),
+            next_flow: 1,
+            table: Table::new(settings.flows, settings.timeouts),
+            mirror: Mirror::new(settings.seed),
+            keys: Keys::new(settings.seed),
+            fragments: Fragments::default(),
+            reader: Reader::default(),
+            inventory: Inventory::default(),
+            guard: policy.map(Guard::new),
+            watch,
+            incidents: Incidents::default(),
+            findings: Vec::new(),
+            waiting: VecDeque::new(),
+            asked: link::Asked::default(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Option<&policies::Compiled> {
+        self.guard.as_ref().map(Guard::policy)
+    }
+
+    /// Takes one frame. What it leads to is added to `out`.
+    pub fn step(&mut self, captured: Captured<'_>, out: &mut Outputs) {
+        let at = captured.at;
+        self.count(&captured);
+        self.now = self.now.max(at);
+        if self.now >= self.next_tick {
+            self.tick(out);
+        }
+        let mut frame = wire::frame::read(captured.link, captured.bytes, captured.wire_len);
+        if frame.cut.is_some() {
+            self.summary.frames_malformed += 1;
+        }
+        if let Some(outer) = &frame.outer {
+            self.summary.frames_unwrapped += 1;
+            self.keys.add(&outer_key(outer));
+        }
+        if self.mirror.look(&frame, at) == Copy::Again {
+            self.summary.frames_duplicate += 1;
+            self.routed_copy(&frame);
+            return;
+        }
+        match frame.headers.ether_type {
+            ether_type::IPV4 | ether_type::IPV6
+                if !frame.headers.src.is_none() || !frame.headers.dst.is_none() =>
+            {
+                self.fragments.join(&mut frame.headers, at);
+                self.packet(&frame, at, out);
+            }
+            _ => self.link_frame(&frame, at),
+        }
+    }
+
+    fn count(&mut self, captured: &Captured<'_>) {
+        let summary = &mut self.summary;
+        summary.packets += 1;
+        summary.bytes += u64::from(captured.wire_len);
+        summary.frames_short += u64::from((captured.bytes.len() as u64) < u64::from(captured.wire_len));
+        summary.span = Some(match summary.span {
+            None => (captured.at, captured.at),
+            Some((first, last)) => (first.min(captured.at), last.max(captured.at)),
+        });
+    }
+
+    /// A copy that comes from another MAC address with a smaller time to live was forwarded by a router.
+    fn routed_copy(&mut self, frame: &Frame<'_>) {
+        let headers = &frame.headers;
+        let bound = self.inventory.bound_mac(headers.src);
+        if bound.is_some_and(|mac| mac != headers.src_mac) && !matches!(headers.ttl, 0 | 1 | 64 | 128 | 255) {
+            self.inventory.routes(headers.src_mac);
+        }
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>, at: Timestamp, out: &mut Outputs) {
+        let headers = &frame.headers;
+        let (key, from) = Key::of(headers);
+        let place = match self.table.find(&key) {
+            Some(place) if self.continues(place, headers) => place,
+            Some(place) => {
+                if let Some(old) = self.table.remove(place) {
+                    let end = if old.is_over() { FlowEnd::Closed } else { FlowEnd::Idle };
+                    self.close(old, end, out);
+                }
+                self.open((key, from), frame, at, out)
+            }
+            None => self.open((key, from), frame, at, out),
+        };
+        self.meet(place, from, headers, at);
+        let wire_len = frame.wire_len;
+        if let Some(flow) = self.table.flow_mut(place) {
+            flow.count(from, headers, wire_len, at);
+            if let Some(guard) = &mut self.guard {
+                let ruling = guard.judge(headers, wire_len, at, flow.side(from));
+                crate::verdict::Ruling::merge(&mut flow.ruling, ruling);
+            }
+            self.reader.read(flow, from, frame, at);
+        }
+        if protocol::ICMPV6 == headers.protocol {
+            self.discovery(frame, at);
+        }
+        if !self.reader.exchanges.is_empty() {
+            self.exchanges(place, frame, out);
+        }
+        self.announce(place);
+        self.split_active(place, out);
+        self.table.touch(place);
+    }
+
+    /// Whether a frame belongs to the flow at a place: not after its time-out, and a SYN begins anew what was over.
+    fn continues(&self, place: Place, headers: &Headers) -> bool {
+        let Some(flow) = self.table.flow(place) else { return false };
+        let fresh = headers.protocol == protocol::TCP
+            && headers.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
+            && flow.is_over();
+        !fresh && !self.table.is_stale(flow, self.now)
+    }
+
+    fn open(&mut self, (key, from): (Key, End), frame: &Frame<'_>, at: Timestamp, out: &mut Outputs) -> Place {
+        if frame.outer.is_none() && !matches!(frame.headers.fragment, abi::headers::Fragment::Later { .. }) {
+            self.keys.add(&key);
+        }
+        let id = FlowId(self.next_flow);
+        self.next_flow += 1;
+        let mut flow = Flow::start(id, key, from, &frame.headers, at);
+        flow.last = at;
+        let (place, evicted) = self.table.insert(flow);
+        if let Some(evicted) = evicted {
+            self.close(evicted, FlowEnd::Evicted, out);
+        }
+        self.waiting.push_back((Timestamp(self.now.0.saturating_add(UNANSWERED)), place, id));
+        place
+    }
+
+    /// Finds the device that sent the frame, when the flow does not know it yet or its MAC address has changed.
+    fn meet(&mut self, place: Place, from: End, headers: &Headers, at: Timestamp) {
+        let Some(flow) = self.table.flow_mut(place) else { return };
+        if flow.sent.of(from).packets > 0
+            && flow.device.of(from).is_some()
+            && flow.sent.of(from).mac == headers.src_mac
+        {
+            return;
+        }
+        let [outer, _] = headers.vlan;
+        let sender = Sender { mac: headers.src_mac, ip: headers.src, ttl: headers.ttl, vlan: outer, at };
+        let Some(met) = self.inventory.sender(&sender) else { return };
+        *flow.device.of_mut(from) = Some(met.device);
+        if met.pair == Pair::New {
+            self.sighting(&Sighting {
+                at,
+                kind: SightingKind::Frame,
+                mac: headers.src_mac,
+                ip: headers.src,
+                frame_mac: headers.src_mac,
+                vlan: outer,
+            });
+        }
+    }
+
+    /// Tells the detectors of a flow whose outcome is known now, and of one that goes on.
+    fn announce(&mut self, place: Place) {
+        let Some(flow) = self.table.flow(place) else { return };
+        let due = match flow.announced {
+            Announced::NotYet => match flow.state {
+                FlowState::Rejected
+                | FlowState::Established
+                | FlowState::Closing
+                | FlowState::Closed
+                | FlowState::Reset
+                | FlowState::TwoWay => true,
+                FlowState::OneWay | FlowState::SynSent | FlowState::HalfOpen => false,
+            },
+            Announced::At(last) => self.now.since(last) >= PROGRESS,
+        };
+        if due {
+            self.tell(place);
+        }
+    }
+
+    fn tell(&mut self, place: Place) {
+        let now = self.now;
+        let Some(flow) = self.table.flow_mut(place) else { return };
+        let before = std::mem::replace(&mut flow.announced, Announced::At(now));
+        let record = report::record(flow, &self.inventory, FlowEnd::Active);
+        match before {
+            Announced::NotYet => self.watch.flow_opened(&record, now, &mut self.findings),
+            Announced::At(_) => self.watch.flow_progress(&record, now, &mut self.findings),
+        }
+        self.group();
+    }
+
+    /// A flow that has been going on for the active time-out gives a record and begins to count anew.
+    fn split_active(&mut self, place: Place, out: &mut Outputs) {
+        let active = self.table.active();
+        let Some(flow) = self.table.flow_mut(place) else { return };
+        if flow.last.since(flow.first) < active {
+            return;
+        }
+        let record = report::record(flow, &self.inventory, FlowEnd::Active);
+        report::verdict(flow, &mut self.summary, out);
+        flow.first = flow.last;
+        for end in [End::A, End::B] {
+            let sent = flow.sent.of_mut(end);
+            (sent.packets, sent.bytes, sent.payload, sent.missing, sent.retransmissions) = (0, 0, 0, 0, 0);
+        }
+        flow.timing = crate::flow::Timing::default();
+        self.watch.flow_closed(&record, self.now, &mut self.findings);
+        self.summary.flows += 1;
+        out.flows.push(record);
+        self.group();
+    }
+
+    /// A flow is over: what it said last, and its record.
+    pub(crate) fn close(&mut self, mut flow: Flow, end: FlowEnd, out: &mut Outputs) {
+        self.reader.finish(&mut flow, self.now);
+        if !self.reader.exchanges.is_empty() {
+            self.said(&mut flow, None, out);
+        }
+        let record = report::record(&flow, &self.inventory, end);
+        if flow.announced == Announced::NotYet {
+            self.watch.flow_opened(&record, self.now, &mut self.findings);
+        }
+        self.watch.flow_closed(&record, self.now, &mut self.findings);
+        report::verdict(&flow, &mut self.summary, out);
+        let summary = &mut self.summary;
+        summary.flows += 1;
+        summary.tcp_missing.0 += record.missing.out + record.missing.back;
+        if flow.key.protocol == protocol::TCP {
+            summary.tcp_missing.1 += record.payload.out + record.payload.back;
+        }
+        out.flows.push(record);
+        self.group();
+    }
+
+    /// Once a second of capture time: time-outs, unanswered flows, the detectors' windows.
+    fn tick(&mut self, out: &mut Outputs) {
+        self.next_tick = Timestamp(self.now.0.saturating_add(SECOND));
+        while let Some(&(due, place, id)) = self.waiting.front() {
+            let full = self.waiting.len() > self.table.len() + 1024;
+            if due > self.now && !full {
+                break;
+            }
+            self.waiting.pop_front();
+            let open = self
+                .table
+                .flow(place)
+                .is_some_and(|flow| flow.id == id && flow.announced == Announced::NotYet);
+            if open {
+                self.tell(place);
+            }
+        }
+        while let Some(flow) = self.table.expire(self.now) {
+            let end = if flow.is_over() { FlowEnd::Closed } else { FlowEnd::Idle };
+            self.close(flow, end, out);
+        }
+        self.watch.tick(self.now, &mut self.findings);
+        self.group();
+    }
+
+    pub(crate) fn sighting(&mut self, sighting: &Sighting) {
+        self.watch.sighting(sighting, &mut self.findings);
+        self.group();
+    }
+
+    pub(crate) fn group(&mut self) {
+        for finding in self.findings.drain(..) {
+            self.incidents.add(finding, None);
+        }
+    }
+}
+
+fn outer_key(outer: &wire::frame::Outer) -> Key {
+    let headers = Headers {
+        src: outer.src,
+        dst: outer.dst,
+        protocol: outer.protocol,
+        src_port: outer.src_port,
+        dst_port: outer.dst_port,
+        ..Headers::default()
+    };
+    Key::of(&headers).0
+}

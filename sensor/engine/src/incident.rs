@@ -1,0 +1,114 @@
+//! Findings grouped into incidents: one source, one kind of cause, one incident, as long as it goes on.
+
+use crate::output::Incident;
+use abi::address::{DeviceKey, SECOND};
+use abi::table::RuleId;
+use detectors::finding::Finding;
+use rustc_hash::FxHashMap;
+
+/// Findings of one source and kind that are no further apart belong to one incident.
+const QUIET: u64 = 15 * 60 * SECOND;
+/// Incidents of one run that are kept; what comes after is counted.
+const MOST: usize = 10_000;
+const TARGETS: usize = 16;
+const FLOWS: usize = 32;
+const EVIDENCES: usize = 8;
+
+/// The incidents of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Incidents {
+    all: Vec<Incident>,
+    latest: FxHashMap<(DeviceKey, &'static str), usize>,
+    /// Findings that found no room.
+    pub(crate) overflows: u64,
+}
+
+impl Incidents {
+    /// Adds a finding to its incident, or opens one. `rule` is the line of the policy that was broken, if one was.
+    pub(crate) fn add(&mut self, finding: Finding, rule: Option<RuleId>) {
+        let key = (finding.source.device, finding.kind);
+        if let Some(incident) = self.latest.get(&key).and_then(|&place| self.all.get_mut(place))
+            && finding.first.since(incident.last) <= QUIET
+        {
+            join(incident, finding);
+            return;
+        }
+        if self.all.len() >= MOST {
+            self.overflows += 1;
+            return;
+        }
+        self.latest.insert(key, self.all.len());
+        let Finding {
+            first,
+            last,
+            kind,
+            severity,
+            techniques,
+            source,
+            mut targets,
+            text,
+            evidence,
+            score,
+            mut flows,
+        } = finding;
+        targets.truncate(TARGETS);
+        flows.truncate(FLOWS);
+        self.all.push(Incident {
+            id: 0,
+            first,
+            last,
+            severity,
+            kind,
+            techniques,
+            source,
+            targets,
+            text,
+            evidence,
+            score,
+            flows,
+            rule,
+            findings: 1,
+        });
+    }
+
+    /// The incidents in the order of time, numbered from 1.
+    pub(crate) fn finish(self) -> Vec<Incident> {
+        let mut all = self.all;
+        all.sort_by(|a, b| (a.first, a.source.device, a.kind).cmp(&(b.first, b.source.device, b.kind)));
+        for (id, incident) in (1u64..).zip(&mut all) {
+            incident.id = id;
+        }
+        all
+    }
+}
+
+/// The strongest finding speaks for the incident; times, targets and flows add up.
+fn join(incident: &mut Incident, finding: Finding) {
+    incident.first = incident.first.min(finding.first);
+    incident.last = incident.last.max(finding.last);
+    incident.findings += 1;
+    if (finding.severity, finding.score) > (incident.severity, incident.score) {
+        incident.text = finding.text;
+        incident.evidence = finding.evidence;
+        incident.evidence.truncate(EVIDENCES);
+    }
+    incident.severity = incident.severity.max(finding.severity);
+    incident.score = incident.score.max(finding.score);
+    for technique in finding.techniques {
+        if !incident.techniques.contains(&technique) {
+            incident.techniques.push(technique);
+        }
+    }
+    for target in finding.targets {
+        let known =
+            incident.targets.iter().any(|other| other.device == target.device && other.port == target.port);
+        if !known && incident.targets.len() < TARGETS {
+            incident.targets.push(target);
+        }
+    }
+    for flow in finding.flows {
+        if incident.flows.len() < FLOWS && !incident.flows.contains(&flow) {
+            incident.flows.push(flow);
+        }
+    }
+}

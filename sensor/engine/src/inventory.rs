@@ -1,0 +1,385 @@
+//! Who is on the network: devices by MAC address where the frame is local, by IP address where it is routed, and what is
+//! known of each.
+
+pub(crate) mod identity;
+pub(crate) mod knowledge;
+pub(crate) mod observe;
+
+use abi::address::{DeviceKey, Ip, Mac, Timestamp};
+use identity::Identity;
+use rustc_hash::FxHashMap;
+
+/// A device's place in the inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Number(u32);
+
+/// Devices that are kept. What comes after is counted, and named by its address only.
+pub(crate) const DEVICES: usize = 65_536;
+/// Addresses that are kept of one device.
+const ADDRESSES: usize = 16;
+/// IPv4 addresses without ARP that make a MAC address a router's: one host seldom has more.
+const ROUTER_ADDRESSES: u32 = 4;
+
+/// A device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    /// What names it.
+    pub(crate) key: DeviceKey,
+    /// What named it before.
+    pub(crate) aliases: Vec<DeviceKey>,
+    /// Its MAC addresses.
+    pub(crate) macs: Vec<Mac>,
+    /// Its IP addresses, the latest last.
+    pub(crate) ips: Vec<Ip>,
+    /// VLANs that it was seen in.
+    pub(crate) vlans: Vec<u16>,
+    /// First sign.
+    pub(crate) first: Timestamp,
+    /// Last sign.
+    pub(crate) last: Timestamp,
+    /// The MAC address that forwards for it.
+    pub(crate) gateway: Option<Mac>,
+    /// What is known of it.
+    pub(crate) identity: Identity,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Binding {
+    device: Number,
+    /// The MAC address that the IP address was last seen with, on its own segment.
+    mac: Option<Mac>,
+    proof: Proof,
+}
+
+/// How well an IP address is known to belong to a MAC address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Proof {
+    /// By frames.
+    Frames,
+    /// By ARP, neighbour discovery or a DHCP lease.
+    Claimed,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Station {
+    device: Option<Number>,
+    /// IPv4 addresses seen behind it by frames alone.
+    carried: u32,
+    role: Role,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Host,
+    /// It forwards for others: addresses behind it are theirs.
+    Router,
+}
+
+/// Who sent a frame, as its headers tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    /// Source MAC address.
+    pub(crate) mac: Mac,
+    /// Source IP address.
+    pub(crate) ip: Ip,
+    /// Time to live.
+    pub(crate) ttl: u8,
+    /// Outer VLAN.
+    pub(crate) vlan: u16,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// A sender that was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// The device.
+    pub(crate) device: Number,
+    /// Whether its addresses were seen together for the first time.
+    pub(crate) pair: Pair,
+}
+
+/// How well a pair of MAC and IP address is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pair {
+    /// Seen before.
+    Known,
+    /// New.
+    New,
+    /// Not a pair of one device: the frame came through a router.
+    Routed,
+}
+
+/// The devices.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    devices: Vec<Device>,
+    stations: FxHashMap<Mac, Station>,
+    bindings: FxHashMap<Ip, Binding>,
+    /// Devices and addresses that found no room.
+    pub(crate) overflows: u64,
+}
+
+impl Inventory {
+    /// The device of a number.
+    pub(crate) fn device(&self, number: Number) -> Option<&Device> {
+        self.devices.get(number.0 as usize)
+    }
+
+    /// The device of a number, to change.
+    pub(crate) fn device_mut(&mut self, number: Number) -> Option<&mut Device> {
+        self.devices.get_mut(number.0 as usize)
+    }
+
+    /// Every device.
+    pub(crate) fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// The number of a place in [`Inventory::devices`].
+    pub(crate) fn number(place: usize) -> Number {
+        Number(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// The device that an IP address belongs to, as far as it is known.
+    pub(crate) fn by_ip(&self, ip: Ip) -> Option<Number> {
+        self.bindings.get(&ip).map(|binding| binding.device)
+    }
+
+    /// The MAC address that an IP address is bound to on its own segment.
+    pub(crate) fn bound_mac(&self, ip: Ip) -> Option<Mac> {
+        self.bindings.get(&ip).and_then(|binding| binding.mac)
+    }
+
+    /// The device of a MAC address.
+    pub(crate) fn by_mac(&self, mac: Mac) -> Option<Number> {
+        self.stations.get(&mac).and_then(|station| station.device)
+    }
+
+    /// Whether a MAC address forwards for others.
+    pub(crate) fn is_router(&self, mac: Mac) -> bool {
+        self.stations.get(&mac).is_some_and(|station| station.role == Role::Router)
+    }
+
+    /// Notes that a MAC address forwards for others.
+    pub(crate) fn routes(&mut self, mac: Mac) {
+        if !mac.is_none() && self.stations.len() < DEVICES {
+            self.stations.entry(mac).or_default().role = Role::Router;
+        }
+    }
+
+    /// Looks up the sender of a frame, and makes a device of it if it is new. `None` when it cannot be one (a group
+    /// address as source, no address at all) or when the inventory is full.
+    pub(crate) fn sender(&mut self, sender: &Sender) -> Option<Met> {
+        let Sender { mac, ip, at, .. } = *sender;
+        if mac.is_group() || ip.is_group() {
+            return None;
+        }
+        let met = if mac.is_none() {
+            if ip.is_none() {
+                return None;
+            }
+            Met { device: self.routed(ip, None, at)?, pair: Pair::Routed }
+        } else if ip.is_none() {
+            Met { device: self.station(mac, at)?, pair: Pair::Known }
+        } else {
+            self.placed(sender)?
+        };
+        if let Some(device) = self.device_mut(met.device) {
+            device.last = device.last.max(at);
+            if sender.vlan != 0 && device.vlans.len() < ADDRESSES && !device.vlans.contains(&sender.vlan) {
+                device.vlans.push(sender.vlan);
+            }
+        }
+        Some(met)
+    }
+
+    fn placed(&mut self, sender: &Sender) -> Option<Met> {
+        let Sender { mac, ip, ttl, at, .. } = *sender;
+        if let Some(binding) = self.bindings.get(&ip)
+            && binding.mac == Some(mac)
+        {
+            return Some(Met { device: binding.device, pair: Pair::Known });
+        }
+        if self.is_router(mac) || !is_initial(ttl) && !ip.is_link_local() {
+            // A time to live that was counted down came through a router; the MAC address is that router's.
+            if !is_initial(ttl) {
+                self.routes(mac);
+            }
+            return Some(Met { device: self.routed(ip, Some(mac), at)?, pair: Pair::Routed });
+        }
+        let station = self.stations.entry(mac).or_default();
+        if ip.as_v4().is_some() {
+            station.carried = station.carried.saturating_add(1);
+            if station.carried > ROUTER_ADDRESSES {
+                station.role = Role::Router;
+                self.split(mac);
+                return Some(Met { device: self.routed(ip, Some(mac), at)?, pair: Pair::Routed });
+            }
+        }
+        let device = self.station(mac, at)?;
+        self.bind(ip, mac, device, Proof::Frames);
+        Some(Met { device, pair: Pair::New })
+    }
+
+    /// A claim by ARP, neighbour discovery or DHCP: the IP address belongs to the MAC address. Whether that is new.
+    pub(crate) fn claim(&mut self, mac: Mac, ip: Ip, at: Timestamp) -> Option<Met> {
+        if mac.is_none() || mac.is_group() || ip.is_none() || ip.is_group() {
+            return None;
+        }
+        let device = self.station(mac, at)?;
+        let known = self.bindings.get(&ip).is_some_and(|binding| binding.mac == Some(mac));
+        if known {
+            if let Some(binding) = self.bindings.get_mut(&ip)
+                && binding.proof < Proof::Claimed
+            {
+                binding.proof = Proof::Claimed;
+                if let Some(station) = self.stations.get_mut(&mac) {
+                    station.carried = station.carried.saturating_sub(1);
+                }
+            }
+        } else {
+            self.bind(ip, mac, device, Proof::Claimed);
+        }
+        if let Some(device) = self.device_mut(device) {
+            device.last = device.last.max(at);
+        }
+        Some(Met { device, pair: if known { Pair::Known } else { Pair::New } })
+    }
+
+    fn bind(&mut self, ip: Ip, mac: Mac, device: Number, proof: Proof) {
+        if self.bindings.len() >= 4 * DEVICES && !self.bindings.contains_key(&ip) {
+            self.overflows += 1;
+            return;
+        }
+        let before = self.bindings.insert(ip, Binding { device, mac: Some(mac), proof });
+        // A device that was known by its address alone, and now shows its MAC address, is the same one.
+        if let Some(before) = before
+            && before.device != device
+            && let Some(old) = self.device(before.device)
+            && old.key == DeviceKey::Ip(ip)
+        {
+            self.merge(before.device, device);
+        }
+        if let Some(device) = self.device_mut(device) {
+            push_latest(&mut device.ips, ip);
+        }
+    }
+
+    /// Joins what was known of `from` to `into`; `from` stays as an empty shell that rows no longer name.
+    fn merge(&mut self, from: Number, into: Number) {
+        let Some(old) = self.devices.get_mut(from.0 as usize) else { return };
+        let key = old.key;
+        let (first, last) = (old.first, old.last);
+        let identity = std::mem::take(&mut old.identity);
+        let mut aliases = std::mem::take(&mut old.aliases);
+        let ips = std::mem::take(&mut old.ips);
+        old.macs.clear();
+        aliases.push(key);
+        if let Some(new) = self.devices.get_mut(into.0 as usize) {
+            new.first = new.first.min(first);
+            new.last = new.last.max(last);
+            new.identity.absorb(identity);
+            for alias in aliases {
+                if new.aliases.len() < ADDRESSES && !new.aliases.contains(&alias) {
+                    new.aliases.push(alias);
+                }
+            }
+            for ip in ips {
+                push_latest(&mut new.ips, ip);
+            }
+        }
+        for binding in self.bindings.values_mut() {
+            if binding.device == from {
+                binding.device = into;
+            }
+        }
+    }
+
+    /// A MAC address turns out to be a router's: the addresses that only frames bound to it are other devices'.
+    fn split(&mut self, mac: Mac) {
+        let mut carried: Vec<Ip> = self
+            .bindings
+            .iter()
+            .filter(|(_, binding)| binding.mac == Some(mac) && binding.proof == Proof::Frames)
+            .map(|(&ip, _)| ip)
+            .filter(|ip| ip.as_v4().is_some())
+            .collect();
+        carried.sort_unstable();
+        let router = self.by_mac(mac);
+        for ip in carried {
+            let at = router.and_then(|router| self.device(router)).map_or(Timestamp::default(), |d| d.last);
+            self.bindings.remove(&ip);
+            if let Some(router) = router.and_then(|router| self.device_mut(router)) {
+                router.ips.retain(|&other| other != ip);
+            }
+            let split = self.routed(ip, Some(mac), at);
+            if let Some(device) = split.and_then(|split| self.device_mut(split)) {
+                device.aliases.push(DeviceKey::Mac(mac));
+            }
+        }
+    }
+
+    fn station(&mut self, mac: Mac, at: Timestamp) -> Option<Number> {
+        if let Some(device) = self.by_mac(mac) {
+            return Some(device);
+        }
+        let device = self.add(DeviceKey::Mac(mac), at)?;
+        if let Some(entry) = self.device_mut(device) {
+            entry.macs.push(mac);
+            entry.identity.add_mac(mac);
+        }
+        self.stations.entry(mac).or_default().device = Some(device);
+        Some(device)
+    }
+
+    fn routed(&mut self, ip: Ip, gateway: Option<Mac>, at: Timestamp) -> Option<Number> {
+        if let Some(binding) = self.bindings.get(&ip) {
+            return Some(binding.device);
+        }
+        let device = self.add(DeviceKey::Ip(ip), at)?;
+        if let Some(entry) = self.device_mut(device) {
+            entry.ips.push(ip);
+            entry.gateway = gateway;
+        }
+        self.bindings.insert(ip, Binding { device, mac: None, proof: Proof::Frames });
+        Some(device)
+    }
+
+    fn add(&mut self, key: DeviceKey, at: Timestamp) -> Option<Number> {
+        if self.devices.len() >= DEVICES {
+            self.overflows += 1;
+            return None;
+        }
+        self.devices.push(Device {
+            key,
+            aliases: Vec::new(),
+            macs: Vec::new(),
+            ips: Vec::new(),
+            vlans: Vec::new(),
+            first: at,
+            last: at,
+            gateway: None,
+            identity: Identity::default(),
+        });
+        Some(Self::number(self.devices.len() - 1))
+    }
+}
+
+/// Initial values of the time to live in use (RFC 1700's 64, and 255, 128, 32); multicast on the link starts at 1.
+const fn is_initial(ttl: u8) -> bool {
+    matches!(ttl, 0 | 1 | 32 | 64 | 128 | 255)
+}
+
+fn push_latest(ips: &mut Vec<Ip>, ip: Ip) {
+    if let Some(place) = ips.iter().position(|&other| other == ip) {
+        let same = ips.remove(place);
+        ips.push(same);
+    } else {
+        if ips.len() >= ADDRESSES {
+            ips.remove(0);
+        }
+        ips.push(ip);
+    }
+}

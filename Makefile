@@ -75,7 +75,10 @@ demo: setup
 
 # The test runner comes last, so that its summary is what stays on the screen.
 test: setup lint fuzz
-	@if cargo nextest --version >/dev/null 2>&1; then
+	@if [ ! -d "$${WARDLINE_DATA:-}" ]; then
+		echo "SKIPPED: tests over captures that are not in the repository: set WARDLINE_DATA to a folder of them" >&2
+	fi
+	if cargo nextest --version >/dev/null 2>&1; then
 		cargo test --workspace --locked --doc --quiet
 		cargo nextest run --workspace --locked --no-fail-fast
 	else
@@ -88,9 +91,14 @@ lint: setup deny
 
 deny:
 	@if cargo deny --version >/dev/null 2>&1; then
-		cargo deny --locked --all-features check
+		cargo deny --locked --all-features check bans licenses sources
+		if cargo deny fetch db >/dev/null 2>&1; then
+			cargo deny --locked --all-features check --disable-fetch advisories
+		else
+			echo "SKIPPED: advisories: the advisory database cannot be reached" >&2
+		fi
 	else
-		echo "SKIPPED: licences and advisories: cargo-deny is not installed" >&2
+		echo "SKIPPED: licences, sources and advisories: cargo-deny is not installed" >&2
 	fi
 
 # Every fuzz target for a few seconds each, where cargo-fuzz and a nightly toolchain are present.

@@ -1,3 +1,4 @@
 //! Workloads for the measurements.
 
+pub mod mix;
 pub mod score;

@@ -42,9 +42,10 @@ impl ActKey {
     /// An operation of an application, by FNV-1a, which is the same on every machine.
     pub(crate) fn of_operation(app: App, op: &str, subject: &str) -> ActKey {
         let words = [app.word(), op, subject];
-        let hash = words.iter().flat_map(|word| word.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = words
+            .iter()
+            .flat_map(|word| word.bytes().chain([0]))
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         ActKey(hash | Self::OPERATION)
     }
 
@@ -100,7 +101,8 @@ impl Act {
 
     pub(crate) fn operation(key: ActKey, app: App, op: &str, subject: &str) -> Act {
         let op = cut(op);
-        let text = if subject.is_empty() { format!("{app} {op}") } else { format!("{app} {op} {}", cut(subject)) };
+        let text =
+            if subject.is_empty() { format!("{app} {op}") } else { format!("{app} {op} {}", cut(subject)) };
         Act { key, app, op: op.to_owned(), text }
     }
 }
@@ -164,17 +166,30 @@ macro_rules! natures {
 
 natures! {
     COMMAND = "device-command", High, ["T0855", "T0836"];
+    MODBUS_COMMAND = "modbus-command", High, ["T0855", "T0836"];
+    BACNET_COMMAND = "bacnet-command", High, ["T0855", "T0836"];
     CONTROL_READING = "control-reading", Medium, ["T0861", "T0888", "T0802"];
-    INJECTION = "data-injection", High, ["T1565.002", "T1565.001"];
+    INJECTION = "data-injection", High, ["T1565.001", "T1565.002"];
+    MESSAGE_INJECTION = "message-injection", High, ["T1565.002", "T1565.001"];
+    TELEMETRY_INJECTION = "telemetry-injection", High, ["T1565.002", "T1565.001"];
     DESTRUCTION = "data-destruction", High, ["T1485", "T1565.001"];
     COLLECTION = "data-collection", Medium, ["T1213", "T1119"];
-    REMOTE = "remote-access", Medium, ["T1021", "T0886"];
-    SHARES = "file-access", Medium, ["T1021.002", "T1570", "T1039"];
+    DICOM_COLLECTION = "dicom-collection", Medium, ["T1213", "T1119"];
+    SSH = "ssh-access", Medium, ["T1021.004", "T0886"];
+    RDP = "rdp-access", Medium, ["T1021.001", "T0886"];
+    VNC = "vnc-access", Medium, ["T1021.005", "T0886"];
+    TELNET = "telnet-access", Medium, ["T1021", "T0886"];
+    DIRECTORY = "directory-access", Medium, ["T1087", "T1021"];
+    SHARES = "smb-access", Medium, ["T1021.002", "T1570", "T1039"];
+    TRANSFER = "ftp-access", Medium, ["T1021", "T1570", "T1039"];
     EAVESDROPPING = "eavesdropping", Medium, ["T1125", "T1123"];
     CONFIGURATION = "configuration-reading", Medium, ["T1602.001"];
     PROBING = "service-probing", Low, ["T1046"];
     ACCESS = "service-access", Medium, ["T1021", "T1210"];
 }
+
+/// A service without a known protocol by which one host alone drives many.
+pub(crate) const CONTROL: Nature = COMMAND;
 
 /// Devices that act on a patient or a building when told to.
 pub(crate) fn is_controlled(class: DeviceType) -> bool {
@@ -213,7 +228,17 @@ pub(crate) fn is_personal(class: DeviceType) -> bool {
 
 /// Operations that every exchange of their protocol begins or ends with.
 const COURTESIES: [&str; 12] = [
-    "associate", "release", "abort", "reject", "c-echo", "ack", "options", "connect", "ping", "teardown", "hello",
+    "associate",
+    "release",
+    "abort",
+    "reject",
+    "c-echo",
+    "ack",
+    "options",
+    "connect",
+    "ping",
+    "teardown",
+    "hello",
     "disconnect",
 ];
 const WRITING: [&str; 14] = [
@@ -221,7 +246,18 @@ const WRITING: [&str; 14] = [
     "activate", "message",
 ];
 const READING: [&str; 12] = [
-    "read", "find", "move", "c-get", "query", "search", "subscribe", "retr", "describe", "list", "get", "browse",
+    "read",
+    "find",
+    "move",
+    "c-get",
+    "query",
+    "search",
+    "subscribe",
+    "retr",
+    "describe",
+    "list",
+    "get",
+    "browse",
 ];
 const DESTROYING: [&str; 4] = ["delete", "n-delete", "reinitialize", "dele"];
 
@@ -245,21 +281,30 @@ pub(crate) fn nature(act: &Act, server: DeviceType) -> Nature {
     }
     match act.app {
         App::Modbus | App::Bacnet if speaks(act, &READING) && !speaks(act, &WRITING) => CONTROL_READING,
-        App::Modbus | App::Bacnet => COMMAND,
+        App::Modbus => MODBUS_COMMAND,
+        App::Bacnet => BACNET_COMMAND,
         App::Dicom | App::Fhir | App::Dicomweb if speaks(act, &WRITING) => INJECTION,
-        App::Dicom | App::Fhir | App::Dicomweb => COLLECTION,
+        App::Dicom => DICOM_COLLECTION,
         App::Hl7 if ["QBP", "QRY", "VXQ"].iter().any(|word| contains(&act.text, word)) => COLLECTION,
-        App::Hl7 | App::Astm | App::Poct1a => INJECTION,
+        App::Hl7 | App::Astm | App::Poct1a => MESSAGE_INJECTION,
         App::Mqtt if speaks(act, &READING) => COLLECTION,
-        App::Mqtt => INJECTION,
-        App::Ssh | App::Rdp | App::Vnc | App::Telnet | App::Ldap | App::Kerberos => REMOTE,
-        App::Smb | App::Ftp => SHARES,
+        App::Mqtt => TELEMETRY_INJECTION,
+        App::Ssh => SSH,
+        App::Rdp => RDP,
+        App::Vnc => VNC,
+        App::Telnet => TELNET,
+        App::Ldap | App::Kerberos => DIRECTORY,
+        App::Smb => SHARES,
+        App::Ftp => TRANSFER,
         App::Rtsp | App::Rtp | App::Sip => EAVESDROPPING,
         App::Snmp if act.op.contains("set") => COMMAND,
         App::Snmp => CONFIGURATION,
-        App::Sdc | App::Intellivue | App::Carescape if is_controlled(server) => COMMAND,
-        App::Sdc | App::Intellivue | App::Carescape => COLLECTION,
-        App::Http | App::Tls | App::Quic if is_controlled(server) => COMMAND,
+        App::Sdc | App::Intellivue | App::Carescape | App::Http | App::Tls | App::Quic
+            if is_controlled(server) =>
+        {
+            COMMAND
+        }
+        App::Sdc | App::Intellivue | App::Carescape | App::Fhir | App::Dicomweb => COLLECTION,
         App::Http if speaks(act, &WRITING) && is_server(server) => INJECTION,
         App::Http | App::Tls | App::Quic if is_server(server) => COLLECTION,
         App::Unknown if is_controlled(server) => COMMAND,
@@ -281,6 +326,19 @@ pub(crate) fn nature(act: &Act, server: DeviceType) -> Nature {
         | App::Lldp
         | App::Cdp => ACCESS,
     }
+}
+
+/// The kind of findings about guessed passwords.
+pub(crate) fn guessing(app: App) -> &'static str {
+    const KINDS: [(App, &str); 6] = [
+        (App::Ssh, "ssh-brute-force"),
+        (App::Telnet, "telnet-brute-force"),
+        (App::Ftp, "ftp-brute-force"),
+        (App::Rtsp, "rtsp-brute-force"),
+        (App::Smb, "smb-brute-force"),
+        (App::Rdp, "rdp-brute-force"),
+    ];
+    KINDS.into_iter().find(|(known, _)| *known == app).map_or("brute-force", |(_, kind)| kind)
 }
 
 /// Services that ask who one is, so that many short visits are guesses.

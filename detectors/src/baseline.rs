@@ -66,6 +66,7 @@ pub(crate) struct KnownBinding {
     pub(crate) mac: Mac,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "three independent roles of a station")]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KnownStation {
     pub(crate) mac: Mac,

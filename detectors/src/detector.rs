@@ -1,18 +1,16 @@
 //! The detector: what happened goes in, in time order; findings come out, each accusing one device.
 
-use crate::act::{ActKey, Nature, is_learned_by_operation, nature};
+use crate::act::{ActKey, CONTROL, Nature, is_learned_by_operation, nature};
 use crate::baseline::{Baseline, Calibration};
 use crate::beacon::Beacons;
 use crate::binding::{Binding, Usual};
 use crate::dns::{Purpose, Zones};
 use crate::fanout::{Fans, IsFailed, Limits, Met};
 use crate::finding::{Finding, Severity};
-use crate::flood::{Floods, pouring};
+use crate::flood::{Floods, SPAN, pouring};
 use crate::held::{Held, Waiting};
 use crate::index::Index;
-use crate::memory::{
-    Device, GoesOn, Growth, Memory, Pair, Triple, asked, grown, is_failed, opened,
-};
+use crate::memory::{Device, GoesOn, Growth, Memory, Pair, Triple, asked, grown, is_failed, opened};
 use crate::names::Names;
 use crate::norm::Meter;
 use crate::novelty::{self, Surprise};
@@ -31,6 +29,8 @@ const REARM: u64 = 600 * SECOND;
 const EXPLAINED: u64 = 20 * SECOND;
 /// Findings of one source and kind are repeated no sooner than this.
 const REPEAT: u64 = 5 * SECOND;
+/// A forged address is explained by ARP spoofing this long.
+const MIDDLE: u64 = 60 * SECOND;
 /// Sources and kinds whose last finding is remembered.
 const TOLD: usize = 65_536;
 /// How long an answer in the other direction (a C-MOVE's stores) may follow its request.
@@ -101,18 +101,20 @@ impl Detector {
     /// A flow whose outcome is first known: handshake done or refused, an answer seen, payload exchanged, or three seconds of
     /// silence. Called once for each flow.
     pub fn flow_opened(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
-        let Some(triple) = self.memory.triple_of_flow(flow, now) else { return };
+        let Some(triple) = self.memory.triple_of_flow(flow) else { return };
         let failed = is_failed(flow);
         if failed || flow.state == FlowState::HalfOpen {
             self.empty(triple, flow, now, out);
         }
         let Some(pair) = self.memory.pair(triple, now) else { return };
         pair.meter.add(now, &opened(flow));
-        if pair.norm.windows > 0 {
-            let pair = *pair;
-            self.judge_volume(triple, &pair, flow, now, out);
-        } else {
+        if pair.norm.windows == 0 {
             self.new_contact(triple, flow, now, out);
+        } else if volume::is_busy(pair) {
+            let pair = *pair;
+            if let Some(case) = self.judge(triple, &pair).flow(flow, now) {
+                self.say(case, now, out);
+            }
         }
     }
 
@@ -150,18 +152,20 @@ impl Detector {
         let Some(triple) = self.memory.triple_of_activity(activity) else { return };
         let Some(pair) = self.memory.pair(triple, now) else { return };
         pair.meter.add(now, &asked(activity));
-        let pair = *pair;
         if pair.norm.windows > 0 {
-            let judge = self.judge(triple, &pair);
-            if let Some(case) = judge.operation(activity.flow, now) {
-                self.say(case, now, out);
+            if volume::is_busy(pair) {
+                let pair = *pair;
+                if let Some(case) = self.judge(triple, &pair).operation(activity.flow, now) {
+                    self.say(case, now, out);
+                }
             }
-        } else if self.learned == Learned::Yes && self.is_due(triple, now) {
+            return;
+        }
+        let pair = *pair;
+        if self.learned == Learned::Yes && self.is_due(triple, now) {
             self.new_operation(triple, activity);
         }
-        if pair.norm.windows == 0 {
-            self.refused(triple, &pair, activity, out);
-        }
+        self.refused(triple, &pair, activity, out);
     }
 
     /// An address in use.
@@ -181,6 +185,7 @@ impl Detector {
     /// Time passes: what waited is given out, and tables are tidied.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
         if !self.held.is_empty() {
+            self.look_again(now);
             self.held.release(now, out);
         }
         self.memory.expire(now);
@@ -189,17 +194,33 @@ impl Detector {
         self.floods.expire(now);
         self.beacons.expire(now);
         if self.told.len() > TOLD / 4 * 3 {
-            self.told.retain(|_, at| now.since(*at) < REPEAT);
+            self.told.retain(|_, at| now.since(*at) < MIDDLE);
+        }
+    }
+
+    /// What a newcomer is may have become known while it waited.
+    fn look_again(&mut self, now: Timestamp) {
+        for waiting in self.held.due(now) {
+            let newcomer =
+                self.memory.devices.get(waiting.accused as usize).is_some_and(|device| !device.known);
+            if newcomer
+                && waiting.case.severity > Severity::Low
+                && novelty::judge(&self.index, &self.memory, waiting.triple)
+                    .is_some_and(|surprise| surprise.bits() < self.settings.novelty)
+            {
+                waiting.case.severity = Severity::Low;
+                waiting.case.kind = "new-device";
+            }
         }
     }
 
     fn judge<'a>(&'a self, triple: Triple, pair: &'a Pair) -> volume::Judge<'a> {
-        volume::Judge { index: &self.index, memory: &self.memory, calibration: &self.calibration, triple, pair }
-    }
-
-    fn judge_volume(&mut self, triple: Triple, pair: &Pair, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
-        if let Some(case) = self.judge(triple, pair).flow(flow, now) {
-            self.say(case, now, out);
+        volume::Judge {
+            index: &self.index,
+            memory: &self.memory,
+            calibration: &self.calibration,
+            triple,
+            pair,
         }
     }
 
@@ -209,12 +230,24 @@ impl Detector {
         if self.told.get(&key).is_some_and(|at| now.since(*at) < REPEAT) {
             return;
         }
+        // A station in the middle sends with the addresses of those between whom it stands.
+        let in_the_middle = (case.source.device, "arp-spoofing");
+        if case.kind == "address-takeover"
+            && self.told.get(&in_the_middle).is_some_and(|at| now.since(*at) < MIDDLE)
+        {
+            return;
+        }
         if self.told.len() < TOLD || self.told.contains_key(&key) {
             self.told.insert(key, now);
         }
         let explains = matches!(
             case.kind,
-            "port-scan" | "connection-flood" | "packet-flood" | "arp-spoofing" | "address-forging" | "mac-flood"
+            "port-scan"
+                | "connection-flood"
+                | "packet-flood"
+                | "arp-spoofing"
+                | "address-forging"
+                | "mac-flood"
         );
         if explains && let Some(number) = self.memory.number_of(case.source.device) {
             for triple in self.held.absorb(number) {
@@ -231,13 +264,23 @@ impl Detector {
 
     /// A connection without content.
     fn empty(&mut self, triple: Triple, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        // A flow that is closed for its silence says nothing of now.
+        if now.since(flow.last) >= SPAN {
+            return;
+        }
         if let Some(case) = self.floods.empty(triple.server, flow, now, self.calibration.empty) {
             self.say(case, now, out);
         }
     }
 
-    fn grow(&mut self, flow: &FlowRecord, now: Timestamp, goes_on: GoesOn, out: &mut Vec<Finding>) -> Option<Triple> {
-        let triple = self.memory.triple_of_flow(flow, now)?;
+    fn grow(
+        &mut self,
+        flow: &FlowRecord,
+        now: Timestamp,
+        goes_on: GoesOn,
+        out: &mut Vec<Finding>,
+    ) -> Option<Triple> {
+        let triple = self.memory.triple_of_flow(flow)?;
         let growth = self.memory.growth(flow, goes_on);
         let Growth { packets, .. } = growth;
         if let Some(case) = pouring(flow, packets.out, packets.back, now) {
@@ -253,16 +296,21 @@ impl Detector {
         }
         let pair = self.memory.pair(triple, now)?;
         pair.meter.add(now, &counts);
-        if pair.norm.windows > 0 {
+        let is_known = pair.norm.windows > 0;
+        if flow.protocol == 1 || (is_known && volume::is_busy(pair)) {
             let pair = *pair;
-            self.judge_volume(triple, &pair, flow, now, out);
+            let judged = if is_known { self.judge(triple, &pair).flow(flow, now) } else { None };
+            if let Some(case) = volume::carried(&pair, flow, now).or(judged) {
+                self.say(case, now, out);
+            }
         }
         Some(triple)
     }
 
     /// Whether a new triple may be told: not told lately, and its source not explained already. Keeps silent ones silent.
     fn is_due(&mut self, triple: Triple, now: Timestamp) -> bool {
-        let explained = self.memory.devices.get(triple.client as usize).is_some_and(|device| now < device.explained);
+        let explained =
+            self.memory.devices.get(triple.client as usize).is_some_and(|device| now < device.explained);
         let Some(pair) = self.memory.pairs.get_mut(&triple) else { return false };
         let is_due = !explained && (pair.reported.0 == 0 || now.since(pair.reported) >= REARM);
         if is_due || pair.reported.0 != 0 {
@@ -291,9 +339,10 @@ impl Detector {
                 self.say(case, now, out);
             }
             if self.is_due(triple, now)
-                && let Some(case) = outside::contact(&self.index, &self.memory, triple, flow, &self.calibration)
+                && let Some(case) =
+                    outside::contact(&self.index, &self.memory, triple, flow, &self.calibration)
             {
-                self.hold(triple, triple.client, IsOperation::No, case, now);
+                self.hold(Waiting { accused: triple.client, triple, is_operation: false, case }, now);
             }
             return;
         }
@@ -302,7 +351,7 @@ impl Detector {
             Learned::No => None,
         };
         let is_new = surprise.as_ref().is_none_or(|surprise| surprise.bits() >= 1.3);
-        if is_new && !(is_edge && !failed) {
+        if failed || (is_new && !is_edge) {
             let is_failed = if failed { IsFailed::Yes } else { IsFailed::No };
             let met =
                 Met { at: now, triple, is_failed, flow: flow.id, client: &flow.client, server: &flow.server };
@@ -315,7 +364,7 @@ impl Detector {
             && flow.protocol != 1
             && self.is_due(triple, now)
         {
-            self.hold_novelty(triple, &surprise, flow, failed, now);
+            self.hold_novelty(triple, &surprise, flow, now);
         }
     }
 
@@ -331,22 +380,28 @@ impl Detector {
             .is_some_and(|pair| pair.norm.windows > 0)
     }
 
-    fn hold(&mut self, triple: Triple, accused: u32, is_operation: IsOperation, case: Case, now: Timestamp) {
-        let due = Timestamp(now.0.saturating_add(self.settings.hold));
-        let is_operation = is_operation == IsOperation::Yes;
-        self.held.hold(due, Waiting { accused, triple, is_operation, case });
+    fn hold(&mut self, waiting: Waiting, now: Timestamp) {
+        let newcomer = self.memory.devices.get(waiting.accused as usize).is_some_and(|device| !device.known);
+        let wait = if newcomer { self.settings.newcomer_hold } else { self.settings.hold };
+        self.held.hold(Timestamp(now.0.saturating_add(wait)), waiting);
     }
 
-    fn hold_novelty(&mut self, triple: Triple, surprise: &Surprise, flow: &FlowRecord, failed: bool, now: Timestamp) {
+    fn hold_novelty(&mut self, triple: Triple, surprise: &Surprise, flow: &FlowRecord, now: Timestamp) {
         let device = |number: u32| self.memory.devices.get(number as usize);
         let (Some(client), Some(server)) = (device(triple.client), device(triple.server)) else { return };
         let Some(act) = self.memory.acts.get(triple.act as usize) else { return };
         let app = if flow.app == App::Unknown { act.app } else { flow.app };
         let named = crate::act::Act { app, ..act.clone() };
-        let Nature { mut kind, mut severity, techniques } = nature(&named, server.class);
+        let Nature { mut kind, mut severity, techniques } =
+            if app == App::Unknown && self.index.is_control_channel(triple.act) {
+                CONTROL
+            } else {
+                nature(&named, server.class)
+            };
         let mut accused = triple.client;
-        let is_trade = self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
-        if surprise.bits() < self.settings.novelty || failed || is_trade {
+        let is_trade =
+            self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
+        if surprise.bits() < self.settings.novelty || is_failed(flow) || is_trade {
             (kind, severity) = ("new-contact", Severity::Low);
         }
         if self.was_asked(triple, now) {
@@ -366,7 +421,7 @@ impl Detector {
             name(&who),
             name(&other),
             act.text,
-            surprise.why
+            surprise.why()
         );
         let targets = vec![if accused == triple.client { flow.server } else { flow.client }];
         let case = Case {
@@ -382,7 +437,7 @@ impl Detector {
             flows: vec![flow.id],
         };
         if severity > Severity::Low || surprise.bits() >= 1.3 || self.announce(accused, now) {
-            self.hold(triple, accused, IsOperation::No, case, now);
+            self.hold(Waiting { accused, triple, is_operation: false, case }, now);
         }
     }
 
@@ -409,7 +464,9 @@ impl Detector {
                 .acts
                 .iter()
                 .enumerate()
-                .filter(|(_, act)| act.app == App::Dicom && (act.op == "c-move" || act.op == "c-get" || act.op.is_empty()))
+                .filter(|(_, act)| {
+                    act.app == App::Dicom && (act.op == "c-move" || act.op == "c-get" || act.op.is_empty())
+                })
                 .any(|(number, _)| u32::try_from(number).is_ok_and(is_recent))
     }
 
@@ -424,7 +481,8 @@ impl Detector {
         let (Some(client), Some(server)) = (device(triple.client), device(triple.server)) else { return };
         let Some(act) = self.memory.acts.get(triple.act as usize) else { return };
         let Nature { kind, severity, techniques } = nature(act, server.class);
-        let is_trade = self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
+        let is_trade =
+            self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
         if surprise.bits() < self.settings.novelty
             || severity == Severity::Low
             || is_trade
@@ -437,7 +495,7 @@ impl Detector {
             name(&end_of(client)),
             name(&end_of(server)),
             act.text,
-            surprise.why
+            surprise.why()
         );
         let case = Case {
             first: activity.at,
@@ -451,7 +509,7 @@ impl Detector {
             evidence: vec![surprise.evidence],
             flows: vec![activity.flow],
         };
-        self.hold(triple, triple.client, IsOperation::Yes, case, activity.at);
+        self.hold(Waiting { accused: triple.client, triple, is_operation: true, case }, activity.at);
     }
 
     /// Refusals of a client that has no custom here: guesses, or input that is not understood.
@@ -468,12 +526,12 @@ impl Detector {
 
     fn query(&mut self, activity: &Activity<'_>, out: &mut Vec<Finding>) {
         let now = activity.at;
-        if let Some(server) = self.memory.device(&activity.server, now)
+        if let Some(server) = self.memory.device(&activity.server)
             && let Some(server) = self.memory.devices.get_mut(server as usize)
         {
             server.resolver = true;
         }
-        let Some(client) = self.memory.device(&activity.client, now) else { return };
+        let Some(client) = self.memory.device(&activity.client) else { return };
         // A resolver asks for others; the client that asked it is judged.
         if self.memory.devices.get(client as usize).is_some_and(|device| device.resolver) {
             return;
@@ -482,13 +540,6 @@ impl Detector {
             self.say(case, now, out);
         }
     }
-}
-
-/// What a held case is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum IsOperation {
-    Yes,
-    No,
 }
 
 /// The memory as the baseline left it.
@@ -501,7 +552,6 @@ fn remember(baseline: &Baseline) -> Memory {
             mac: known.mac,
             class: known.class,
             known: true,
-            first: Timestamp(0),
             outside: Meter::default(),
             outside_norm: known.outside,
             explained: Timestamp(0),

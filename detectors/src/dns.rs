@@ -1,7 +1,7 @@
 //! N1, N2: data carried in host names. A tunnel asks one zone for many names that are used once; no host does that for itself.
 
 use crate::finding::{Severity, Technique};
-use crate::record::{Activity, Endpoint, FlowId};
+use crate::record::{Activity, Endpoint};
 use crate::say::{Case, name, ruled};
 use abi::address::{SECOND, Timestamp};
 use rustc_hash::FxHashMap;
@@ -59,7 +59,6 @@ struct Window {
     long_queries: u32,
     long_bytes: u64,
     told: Timestamp,
-    flow: FlowId,
 }
 
 /// What one window of a client and zone held.
@@ -97,7 +96,7 @@ impl Zones {
             return None;
         }
         let at = activity.at;
-        let window = self.windows.entry(key).or_insert_with(|| Window::new(at, activity.flow));
+        let window = self.windows.entry(key).or_insert_with(|| Window::new(at));
         window.add(at, left, activity);
         match purpose {
             Purpose::Learn => {
@@ -117,7 +116,7 @@ impl Zones {
                     return None;
                 }
                 window.told = at;
-                Some(case(activity, zone, since, held, id, usual))
+                Some(case(activity, zone, (since, held, id), usual))
             }
         }
     }
@@ -131,7 +130,7 @@ impl Zones {
 }
 
 impl Window {
-    fn new(at: Timestamp, flow: FlowId) -> Window {
+    fn new(at: Timestamp) -> Window {
         Window {
             start: at,
             names: Distinct([0; 4]),
@@ -144,24 +143,16 @@ impl Window {
             long_queries: 0,
             long_bytes: 0,
             told: Timestamp(0),
-            flow,
         }
     }
 
     fn add(&mut self, at: Timestamp, left: &str, activity: &Activity<'_>) {
         if at.since(self.long_start) >= PATIENT {
-            *self = Window { told: self.told, ..Window::new(at, activity.flow) };
+            *self = Window { told: self.told, ..Window::new(at) };
         }
         if at.since(self.start) >= SPAN {
             let Window { long_start, long_names, long_queries, long_bytes, told, .. } = *self;
-            *self = Window {
-                long_start,
-                long_names,
-                long_queries,
-                long_bytes,
-                told,
-                ..Window::new(at, activity.flow)
-            };
+            *self = Window { long_start, long_names, long_queries, long_bytes, told, ..Window::new(at) };
         }
         let hash = fnv(left.bytes());
         let length = left.len() as u64;
@@ -200,7 +191,8 @@ impl Window {
             mean_length: self.long_bytes / u64::from(self.long_queries.max(1)),
             ..held
         };
-        let is_patient = long.distinct >= 80 && long.mean_length >= 24 && long.distinct > usual.saturating_mul(30);
+        let is_patient =
+            long.distinct >= 80 && long.mean_length >= 24 && long.distinct > usual.saturating_mul(30);
         is_patient.then_some((self.long_start, long, "N2"))
     }
 }
@@ -208,9 +200,7 @@ impl Window {
 fn case(
     activity: &Activity<'_>,
     zone: &str,
-    since: Timestamp,
-    held: Held,
-    id: &'static str,
+    (since, held, id): (Timestamp, Held, &'static str),
     usual: u32,
 ) -> Case {
     let source = Endpoint { port: 0, ..activity.client };
@@ -252,9 +242,8 @@ fn room(kind: &str) -> Room {
     let number = kind.strip_prefix("TYPE").or_else(|| kind.strip_prefix("type")).unwrap_or(kind);
     match kind {
         "NULL" | "null" | "10" => Room::Odd,
-        "TXT" | "txt" | "16" | "MX" | "mx" | "15" | "CNAME" | "cname" | "5" | "SRV" | "srv" | "33" | "KEY" | "25" => {
-            Room::Roomy
-        }
+        "TXT" | "txt" | "16" | "MX" | "mx" | "15" | "CNAME" | "cname" | "5" | "SRV" | "srv" | "33"
+        | "KEY" | "25" => Room::Roomy,
         _ if number.parse::<u16>().is_ok_and(|number| number >= 65_280) => Room::Odd,
         _ => Room::Usual,
     }

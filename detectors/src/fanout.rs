@@ -19,6 +19,9 @@ const PATIENT: u64 = 1800 * SECOND;
 /// A scan that goes on is told again no sooner than this.
 const AGAIN: u64 = 10 * SECOND;
 
+/// Further contacts that make a scan go on.
+const FURTHER: u32 = 5;
+
 /// Techniques of scans.
 const SCAN: &[Technique] = &[Technique("T1046"), Technique("T1018"), Technique("T0846")];
 
@@ -60,7 +63,8 @@ struct Contact {
 struct Fan {
     contacts: VecDeque<Contact>,
     told: Timestamp,
-    since_told: u32,
+    /// Contacts until then belong to a scan that was told.
+    covered: Timestamp,
 }
 
 /// A contact that benign time does not know.
@@ -98,9 +102,12 @@ impl Fans {
         }
         let fan = self.fans.entry(client).or_default();
         let failed = u8::from(met.is_failed == IsFailed::Yes);
-        if let Some(old) = fan.contacts.iter_mut().find(|old| old.triple == met.triple) {
-            // The same contact again is no further host, but it keeps the scan alive.
-            old.at = met.at;
+        if let Some(old) = fan
+            .contacts
+            .iter_mut()
+            .find(|old| (old.server.ip, old.triple.act) == (met.server.ip, met.triple.act))
+        {
+            // The same contact again is no further host.
             old.failed = failed;
         } else {
             if fan.contacts.len() >= CONTACTS {
@@ -109,17 +116,17 @@ impl Fans {
             let Met { at, triple, flow, .. } = *met;
             fan.contacts.push_back(Contact { at, triple, failed, flow, server: *met.server });
         }
-        fan.since_told += 1;
-        if fan.told.0 != 0 && (met.at.since(fan.told) < AGAIN || fan.since_told < 5) {
+        if fan.told.0 != 0 && met.at.since(fan.told) < AGAIN {
+            fan.covered = met.at;
             return None;
         }
         let (evidence, since) = fan.judge(met.at, limits)?;
         fan.told = met.at;
-        fan.since_told = 0;
+        fan.covered = met.at;
         Some(fan.case(met, evidence, since))
     }
 
-    /// Whether a client has been told as a scanner within the last `span`.
+    /// Forgets clients that meet nobody new, when room is wanted.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         if self.fans.len() > CLIENTS / 4 * 3 {
             self.fans.retain(|_, fan| fan.contacts.back().is_some_and(|last| now.since(last.at) < PATIENT));
@@ -129,28 +136,31 @@ impl Fans {
 
 impl Fan {
     fn judge(&self, now: Timestamp, limits: Limits) -> Option<(crate::finding::Evidence, Timestamp)> {
-        let within = |span: u64, failed: u8| {
-            let mut first = now;
-            let mut count = 0u32;
-            for contact in &self.contacts {
-                if now.since(contact.at) <= span && contact.failed >= failed {
-                    count += 1;
-                    first = first.min(contact.at);
-                }
-            }
-            (count, first)
+        // What was told already counts no more; a scan that goes on needs fewer to be told again.
+        let enough = |limit: u32| if self.told.0 == 0 { limit } else { limit.min(FURTHER) };
+        let within = |span: u64, failed: u8, limit: u32| {
+            let mut met: Vec<Timestamp> = self
+                .contacts
+                .iter()
+                .filter(|contact| {
+                    contact.at > self.covered && now.since(contact.at) <= span && contact.failed >= failed
+                })
+                .map(|contact| contact.at)
+                .collect();
+            met.sort_unstable();
+            let count = u32::try_from(met.len()).unwrap_or(u32::MAX);
+            // A stray contact long before is no part of the scan: it began with the latest three quarters of the limit.
+            let latest = met.len().saturating_sub(limit.min(1000) as usize * 3 / 4);
+            let since = met.get(latest.min(met.len().saturating_sub(1))).copied().unwrap_or(now);
+            (count >= limit).then_some((count, since))
         };
-        let (quick, first) = within(QUICK, 0);
-        let (failed, first_failed) = within(QUICK, 1);
-        let (patient, first_patient) = within(PATIENT, 1);
-        if failed >= limits.failed {
-            return Some((ruled("E14", f64::from(failed), f64::from(limits.failed)), first_failed));
-        }
-        if quick >= limits.quick {
-            return Some((ruled("E10", f64::from(quick), f64::from(limits.quick)), first));
-        }
-        (patient >= limits.patient)
-            .then(|| (ruled("E11", f64::from(patient), f64::from(limits.patient)), first_patient))
+        let found = |(id, limit): (&'static str, u32), (count, since): (u32, Timestamp)| {
+            (ruled(id, f64::from(count), f64::from(limit)), since)
+        };
+        within(QUICK, 1, enough(limits.failed))
+            .map(|seen| found(("E14", limits.failed), seen))
+            .or_else(|| within(QUICK, 0, enough(limits.quick)).map(|seen| found(("E10", limits.quick), seen)))
+            .or_else(|| within(PATIENT, 1, limits.patient).map(|seen| found(("E11", limits.patient), seen)))
     }
 
     fn case(&self, met: &Met<'_>, evidence: crate::finding::Evidence, since: Timestamp) -> Case {
@@ -158,7 +168,7 @@ impl Fan {
         let mut targets: Vec<Endpoint> = Vec::new();
         let mut services: Vec<u32> = Vec::new();
         for contact in recent() {
-            if !targets.iter().any(|known| known.device == contact.server.device) {
+            if !targets.iter().any(|known| known.ip == contact.server.ip) {
                 targets.push(contact.server);
             }
             if !services.contains(&contact.triple.act) {

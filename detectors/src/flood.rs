@@ -64,6 +64,8 @@ struct Window {
     sample: Option<Endpoint>,
     flow: Option<FlowId>,
     told: Timestamp,
+    /// When the tenth part of a flood had come: the window may have begun with a stray refusal.
+    rise: Timestamp,
     /// When the flood that is being told began.
     began: Timestamp,
 }
@@ -80,7 +82,13 @@ pub(crate) struct Floods {
 impl Floods {
     /// Counts a connection without content against its server; a case when they are a flood. `usual` is the fullest window of
     /// benign time.
-    pub(crate) fn empty(&mut self, server: u32, flow: &FlowRecord, now: Timestamp, usual: u32) -> Option<Case> {
+    pub(crate) fn empty(
+        &mut self,
+        server: u32,
+        flow: &FlowRecord,
+        now: Timestamp,
+        usual: u32,
+    ) -> Option<Case> {
         if self.windows.len() >= SERVERS && !self.windows.contains_key(&server) {
             self.lost += 1;
             return None;
@@ -99,6 +107,9 @@ impl Floods {
         window.sample = Some(flow.client);
         window.flow = window.flow.or(Some(flow.id));
         let limit = FEWEST.max(usual.saturating_mul(4));
+        if window.empty == limit / 10 {
+            window.rise = now;
+        }
         if window.empty < limit || (window.told.0 != 0 && now.since(window.told) < AGAIN) {
             return None;
         }
@@ -107,7 +118,7 @@ impl Floods {
         let source = window.source()?;
         window.told = now;
         if window.began.0 == 0 {
-            window.began = window.start;
+            window.began = window.rise;
         }
         let rate = f64::from(window.empty);
         let text = format!(
@@ -173,7 +184,11 @@ pub(crate) fn pouring(flow: &FlowRecord, sent: u64, answered: u64, now: Timestam
     if flow.protocol == 6 || sent < PACKETS || answered * 10 > sent {
         return None;
     }
-    let text = format!("{} sent {sent} packets to {} with {answered} answers", name(&flow.client), name(&flow.server));
+    let text = format!(
+        "{} sent {sent} packets to {} with {answered} answers",
+        name(&flow.client),
+        name(&flow.server)
+    );
     Some(Case {
         first: Timestamp(now.0.saturating_sub(SPAN)).max(flow.first),
         last: now,

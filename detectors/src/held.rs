@@ -1,6 +1,6 @@
 //! Novelties wait a few seconds, so that a better explanation of the same source (a scan, a flood, an operation) may take their place.
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::memory::Triple;
 use crate::record::FlowId;
 use crate::say::{Case, NAMED};
@@ -36,7 +36,8 @@ impl Held {
             self.lost += 1;
             return;
         }
-        let earlier = self.waiting.iter().find(|(_, other)| other.accused == waiting.accused).map(|(due, _)| *due);
+        let earlier =
+            self.waiting.iter().find(|(_, other)| other.accused == waiting.accused).map(|(due, _)| *due);
         self.waiting.push((earlier.unwrap_or(due), waiting));
     }
 
@@ -55,12 +56,18 @@ impl Held {
 
     /// Takes back the flow-level novelty of one client and server, which a better finding names.
     pub(crate) fn absorb_between(&mut self, client: u32, server: u32) {
-        self.waiting.retain(|(_, waiting)| (waiting.triple.client, waiting.triple.server) != (client, server));
+        self.waiting
+            .retain(|(_, waiting)| (waiting.triple.client, waiting.triple.server) != (client, server));
     }
 
     /// Flows whose application became known tell more of what waits.
     pub(crate) fn waiting_for(&mut self, flow: FlowId) -> Option<&mut Waiting> {
         self.waiting.iter_mut().map(|(_, waiting)| waiting).find(|waiting| waiting.case.flows.contains(&flow))
+    }
+
+    /// What waits and will be given out by `now`, to be looked at once more.
+    pub(crate) fn due(&mut self, now: Timestamp) -> impl Iterator<Item = &mut Waiting> {
+        self.waiting.iter_mut().filter(move |(due, _)| *due <= now).map(|(_, waiting)| waiting)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -75,20 +82,25 @@ impl Held {
         let (due, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.waiting).into_iter().partition(|(due, _)| *due <= now);
         self.waiting = later;
-        let spoken: Vec<(u32, u32)> = due
-            .iter()
-            .filter(|(_, waiting)| waiting.is_operation)
-            .map(|(_, waiting)| (waiting.triple.client, waiting.triple.server))
-            .collect();
+        // Between one client and one server only the gravest is told, an operation before the flow that carries it.
+        let rank = |waiting: &Waiting| (waiting.case.severity, waiting.is_operation);
+        let mut gravest: Vec<((u32, u32), (Severity, bool))> = Vec::new();
+        for (_, waiting) in &due {
+            let pair = (waiting.triple.client, waiting.triple.server);
+            match gravest.iter_mut().find(|(known, _)| *known == pair) {
+                Some((_, known)) => *known = (*known).max(rank(waiting)),
+                None => gravest.push((pair, rank(waiting))),
+            }
+        }
         let mut merged: Vec<(u32, Case)> = Vec::new();
         for (_, waiting) in due {
             let pair = (waiting.triple.client, waiting.triple.server);
-            if !waiting.is_operation && spoken.contains(&pair) {
+            if !gravest.contains(&(pair, rank(&waiting))) {
                 continue;
             }
-            let same = merged.iter_mut().find(|(accused, case)| {
-                *accused == waiting.accused && case.kind == waiting.case.kind
-            });
+            let same = merged
+                .iter_mut()
+                .find(|(accused, case)| *accused == waiting.accused && case.kind == waiting.case.kind);
             match same {
                 Some((_, case)) => join(case, waiting.case),
                 None => merged.push((waiting.accused, waiting.case)),

@@ -1,7 +1,8 @@
 //! Questions that novelty asks of a baseline: who else does this, how many do, and how often does this client do something new.
 
-use crate::act::{ActKey, is_server, nature};
-use crate::memory::{Memory, Triple};
+use crate::act::{ActKey, is_controlled, is_personal, is_server, nature};
+use crate::memory::{Device, Memory, Triple};
+use abi::address::{Ip, Mac};
 use abi::device::DeviceType;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -66,6 +67,9 @@ pub(crate) struct Index {
     /// Services of a (client, server), and those of one minute only.
     linked: FxHashMap<(u32, u32), (u32, u32)>,
     habits: FxHashMap<(u32, u32), Habit>,
+    /// Networks and vendors (first half of the MAC address) of those who do this at this server.
+    net_triple: FxHashSet<(u64, u32, u32)>,
+    vendor_triple: FxHashSet<([u8; 3], u32, u32)>,
     outside_nets: FxHashSet<[u8; 6]>,
     outside_ports: FxHashSet<ActKey>,
     /// Devices of the site.
@@ -114,7 +118,7 @@ impl Index {
     fn count(&mut self, memory: &Memory, triple: Triple, windows: u32) {
         let Triple { client, server, act } = triple;
         let (kin, server_kin) = (self.kin(client), self.kin(server));
-        let outside = memory.devices.get(server as usize).is_some_and(crate::memory::Device::is_outside);
+        let outside = memory.devices.get(server as usize).is_some_and(Device::is_outside);
         if let Some(custom) = self.customs.get_mut(client as usize) {
             custom.events += u64::from(windows);
             custom.singles += u64::from(windows == 1);
@@ -124,16 +128,25 @@ impl Index {
             }
         }
         *self.clients.entry((server, act)).or_default() += 1;
-        let with = self.servers.entry((client, act)).or_default();
-        *with += 1;
-        if *with == 1 {
-            *self.act_clients.entry(act).or_default() += 1;
-        }
-        if self.clients.get(&(server, act)) == Some(&1) {
-            *self.act_servers.entry(act).or_default() += 1;
+        // Visiting many hosts outside makes none inside more likely.
+        if !outside {
+            let with = self.servers.entry((client, act)).or_default();
+            *with += 1;
+            if *with == 1 {
+                *self.act_clients.entry(act).or_default() += 1;
+            }
+            if self.clients.get(&(server, act)) == Some(&1) {
+                *self.act_servers.entry(act).or_default() += 1;
+            }
         }
         *self.kin_triple.entry((kin, server, act)).or_default() += 1;
         *self.kin_kin_act.entry((kin, server_kin, act)).or_default() += 1;
+        if let Some(device) = memory.devices.get(client as usize) {
+            self.net_triple.insert((home(device.ip), server, act));
+            if let Some(vendor) = vendor(device.mac) {
+                self.vendor_triple.insert((vendor, server, act));
+            }
+        }
         self.link(memory, triple, windows);
         if let Some(pair) = memory.pairs.get(&triple) {
             let most = self.kin_most.entry((kin, server, act)).or_default();
@@ -151,7 +164,8 @@ impl Index {
 
     fn link(&mut self, memory: &Memory, triple: Triple, windows: u32) {
         let Triple { client, server, act } = triple;
-        let (Some(act), Some(server_device)) = (memory.acts.get(act as usize), memory.devices.get(server as usize))
+        let (Some(act), Some(server_device)) =
+            (memory.acts.get(act as usize), memory.devices.get(server as usize))
         else {
             return;
         };
@@ -214,9 +228,24 @@ impl Index {
         self.act_servers.get(&act).copied().unwrap_or(0)
     }
 
+    /// One client and several servers: a controller and what it controls.
+    pub(crate) fn is_control_channel(&self, act: u32) -> bool {
+        self.act_clients(act) == 1 && self.act_servers(act) >= 3
+    }
+
     /// Devices of the kind that do this at this server.
     pub(crate) fn members(&self, kin: Kin, server: u32, act: u32) -> u32 {
         self.kin_triple.get(&(kin, server, act)).copied().unwrap_or(0)
+    }
+
+    /// Whether anybody in the client's network does this at this server.
+    pub(crate) fn is_known_from(&self, client: &Device, server: u32, act: u32) -> bool {
+        self.net_triple.contains(&(home(client.ip), server, act))
+    }
+
+    /// Whether a device of the same vendor does this at this server.
+    pub(crate) fn is_known_of_vendor(&self, client: &Device, server: u32, act: u32) -> bool {
+        vendor(client.mac).is_some_and(|vendor| self.vendor_triple.contains(&(vendor, server, act)))
     }
 
     /// Triples between two kinds with this act.
@@ -235,7 +264,7 @@ impl Index {
     }
 
     /// Whether the site had contacts with a neighbour (/24 or /48) of this address.
-    pub(crate) fn knows_net(&self, ip: abi::address::Ip) -> bool {
+    pub(crate) fn knows_net(&self, ip: Ip) -> bool {
         self.outside_nets.contains(&net(ip))
     }
 
@@ -244,13 +273,33 @@ impl Index {
         self.outside_ports.contains(&act)
     }
 
-    /// Whether a device serves others: by its type, or because at least three others were its clients.
+    /// Whether a device serves others: by its type, or because others were its clients. Printers, cameras and devices at the
+    /// patient have clients too, and no business of their own with servers.
     pub(crate) fn serves(&self, device: u32, class: DeviceType) -> bool {
-        is_server(class) || (class == DeviceType::Unknown && self.custom(device).served >= 3)
+        let is_end = is_controlled(class) || matches!(class, DeviceType::Printer | DeviceType::IpCamera);
+        let least = if is_personal(class) { 5 } else { 3 };
+        is_server(class) || (!is_end && self.custom(device).served >= least)
     }
 }
 
-fn net(ip: abi::address::Ip) -> [u8; 6] {
+/// The network of a host of the site: /24, or /64 of IPv6.
+fn home(ip: Ip) -> u64 {
+    let [high, low] =
+        [ip.0.first_chunk::<8>(), ip.0.last_chunk::<8>()].map(|half| half.copied().unwrap_or_default());
+    match ip.as_v4() {
+        Some([a, b, c, _]) => u64::from(u32::from_be_bytes([0, a, b, c])),
+        None if low == [0; 8] && high == [0; 8] => 0,
+        None => u64::from_be_bytes(high),
+    }
+}
+
+/// The vendor's half of a MAC address; none where the address is made up.
+fn vendor(mac: Mac) -> Option<[u8; 3]> {
+    let [a, b, c, ..] = mac.0;
+    (!mac.is_none() && !mac.is_local()).then_some([a, b, c])
+}
+
+fn net(ip: Ip) -> [u8; 6] {
     match ip.as_v4() {
         Some([a, b, c, _]) => [0, 0, 0, a, b, c],
         None => ip.0.first_chunk::<6>().copied().unwrap_or_default(),

@@ -39,7 +39,7 @@ impl Learner {
     /// A flow whose outcome is first known.
     pub fn flow_opened(&mut self, flow: &FlowRecord, now: Timestamp) {
         self.pass(now);
-        let Some(triple) = self.memory.triple_of_flow(flow, now) else { return };
+        let Some(triple) = self.memory.triple_of_flow(flow) else { return };
         if is_failed(flow) || flow.state == FlowState::HalfOpen {
             let _case_of_benign_time = self.floods.empty(triple.server, flow, now, u32::MAX);
         }
@@ -59,10 +59,12 @@ impl Learner {
     }
 
     fn grow(&mut self, flow: &FlowRecord, now: Timestamp, goes_on: GoesOn) {
-        let Some(triple) = self.memory.triple_of_flow(flow, now) else { return };
+        let Some(triple) = self.memory.triple_of_flow(flow) else { return };
         let counts = grown(&self.memory.growth(flow, goes_on));
         self.add(triple, now, &counts);
-        let outside = |number: u32| self.memory.devices.get(number as usize).is_some_and(crate::memory::Device::is_outside);
+        let outside = |number: u32| {
+            self.memory.devices.get(number as usize).is_some_and(crate::memory::Device::is_outside)
+        };
         if outside(triple.server)
             && let Some(device) = self.memory.devices.get_mut(triple.client as usize)
             && let Some(ended) = device.outside.add(now, &counts)
@@ -84,10 +86,10 @@ impl Learner {
         self.pass(activity.at);
         self.names.learn(activity);
         if activity.app == App::Dns
-            && let Some(client) = self.memory.device(&activity.client, activity.at)
+            && let Some(client) = self.memory.device(&activity.client)
         {
             let _case_of_benign_time = self.zones.query(client, activity, Purpose::Learn);
-            if let Some(server) = self.memory.device(&activity.server, activity.at)
+            if let Some(server) = self.memory.device(&activity.server)
                 && let Some(server) = self.memory.devices.get_mut(server as usize)
             {
                 server.resolver = true;
@@ -140,12 +142,17 @@ impl Learner {
         let mut sorted: Vec<(&Triple, &Pair)> = self.memory.pairs.iter().collect();
         sorted.sort_by_key(|(triple, _)| **triple);
         let (bindings, stations) = self.binding.to_baseline();
-        let mut zones: Vec<KnownZone> =
-            self.zones.learned.iter().map(|(zone, distinct)| KnownZone { zone: *zone, distinct: *distinct }).collect();
+        let mut zones: Vec<KnownZone> = self
+            .zones
+            .learned
+            .iter()
+            .map(|(zone, distinct)| KnownZone { zone: *zone, distinct: *distinct })
+            .collect();
         zones.sort();
         let (margin, margin_n) = margins(&sorted);
-        let is_service =
-            |triple: &Triple| self.memory.acts.get(triple.act as usize).is_some_and(|act| !act.key.is_operation());
+        let is_service = |triple: &Triple| {
+            self.memory.acts.get(triple.act as usize).is_some_and(|act| !act.key.is_operation())
+        };
         let services: Vec<(&Triple, &Pair)> =
             sorted.iter().filter(|(triple, _)| is_service(triple)).copied().collect();
         let (fresh_outside, contacts_outside) = self.outside(&sorted, span);

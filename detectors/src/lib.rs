@@ -22,6 +22,8 @@ mod novelty;
 mod outside;
 pub mod record;
 mod say;
+#[cfg(test)]
+mod scene;
 pub mod settings;
 pub mod snapshot;
 mod volume;

@@ -4,8 +4,8 @@ use crate::act::{Act, ActKey};
 use crate::norm::{Counts, Meter, Norm};
 use crate::record::{Activity, Both, Endpoint, FlowEnd, FlowId, FlowRecord, FlowState};
 use crate::settings::Overflow;
-use abi::app::App;
 use abi::address::{DeviceKey, Ip, Mac, SECOND, Timestamp};
+use abi::app::App;
 use abi::device::DeviceType;
 use rustc_hash::FxHashMap;
 
@@ -29,6 +29,7 @@ pub(crate) struct Triple {
 }
 
 /// A device.
+#[expect(clippy::struct_excessive_bools, reason = "two independent facts")]
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
     pub(crate) key: DeviceKey,
@@ -37,7 +38,6 @@ pub(crate) struct Device {
     pub(crate) class: DeviceType,
     /// It was there in benign time.
     pub(crate) known: bool,
-    pub(crate) first: Timestamp,
     /// Payload that it sends out of the site, by the minute.
     pub(crate) outside: Meter,
     pub(crate) outside_norm: Norm,
@@ -117,7 +117,7 @@ pub(crate) fn is_failed(flow: &FlowRecord) -> bool {
 }
 
 impl Memory {
-    pub(crate) fn device(&mut self, end: &Endpoint, at: Timestamp) -> Option<u32> {
+    pub(crate) fn device(&mut self, end: &Endpoint) -> Option<u32> {
         if let Some(&number) = self.device_numbers.get(&end.device) {
             if let Some(device) = self.devices.get_mut(number as usize) {
                 if device.class == DeviceType::Unknown {
@@ -139,7 +139,6 @@ impl Memory {
             mac: end.mac,
             class: end.class,
             known: false,
-            first: at,
             outside: Meter::default(),
             outside_norm: Norm::default(),
             explained: Timestamp(0),
@@ -181,12 +180,12 @@ impl Memory {
         Some(number)
     }
 
-    pub(crate) fn triple_of_flow(&mut self, flow: &FlowRecord, at: Timestamp) -> Option<Triple> {
+    pub(crate) fn triple_of_flow(&mut self, flow: &FlowRecord) -> Option<Triple> {
         if !is_conversation(flow) {
             return None;
         }
-        let client = self.device(&flow.client, at)?;
-        let server = self.device(&flow.server, at)?;
+        let client = self.device(&flow.client)?;
+        let server = self.device(&flow.server)?;
         let key = ActKey::of_flow(flow);
         let act = self.act(key, || Act::service(key, flow.app))?;
         if flow.app != App::Unknown
@@ -203,8 +202,8 @@ impl Memory {
         if !is_host(&activity.client) || !is_host(&activity.server) {
             return None;
         }
-        let client = self.device(&activity.client, activity.at)?;
-        let server = self.device(&activity.server, activity.at)?;
+        let client = self.device(&activity.client)?;
+        let server = self.device(&activity.server)?;
         let key = ActKey::of_operation(activity.app, activity.op, activity.subject);
         let act = self.act(key, || Act::operation(key, activity.app, activity.op, activity.subject))?;
         Some(Triple { client, server, act })

@@ -31,7 +31,7 @@ struct Name {
 /// The names in use.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    names: FxHashMap<App, FxHashMap<String, Name>>,
+    by_app: FxHashMap<App, FxHashMap<String, Name>>,
     count: usize,
     pub(crate) lost: u64,
 }
@@ -43,7 +43,7 @@ impl Names {
             if let Some(app) = App::ALL.into_iter().find(|candidate| *candidate as u8 == *app) {
                 let entry = Name { users: users.clone(), uses: *uses, known: true, told: Timestamp(0) };
                 names.count += 1;
-                names.names.entry(app).or_default().insert(name.clone(), entry);
+                names.by_app.entry(app).or_default().insert(name.clone(), entry);
             }
         }
         names
@@ -51,7 +51,7 @@ impl Names {
 
     pub(crate) fn to_baseline(&self) -> Vec<KnownName> {
         let mut known: Vec<KnownName> = self
-            .names
+            .by_app
             .iter()
             .flat_map(|(app, names)| {
                 names.iter().map(|(name, entry)| KnownName {
@@ -72,7 +72,7 @@ impl Names {
         if !is_named || activity.client_name.is_empty() || activity.client_name.len() > LENGTH {
             return None;
         }
-        let names = self.names.entry(activity.app).or_default();
+        let names = self.by_app.entry(activity.app).or_default();
         let device = activity.client.device;
         let Some(entry) = names.get_mut(activity.client_name) else {
             if self.count >= NAMES {
@@ -107,7 +107,7 @@ impl Names {
     pub(crate) fn learn(&mut self, activity: &Activity<'_>) {
         if self.used(activity).is_some()
             && let Some(entry) =
-                self.names.get_mut(&activity.app).and_then(|names| names.get_mut(activity.client_name))
+                self.by_app.get_mut(&activity.app).and_then(|names| names.get_mut(activity.client_name))
             && entry.users.len() < USERS
         {
             entry.told = Timestamp(0);

@@ -4,10 +4,11 @@
 //! many of its kind do this already, how many of the service's hosts it visits already, how popular the service is with newcomers.
 
 use crate::act::{Act, ActKey, Nature, nature};
-use crate::finding::Evidence;
+use crate::finding::{Evidence, Severity};
 use crate::index::{Index, Kin};
 use crate::memory::{Device, Memory, Triple};
 use crate::say::measured;
+use abi::app::App;
 use abi::device::DeviceType;
 
 /// Events of prior weight (K of the evidence model).
@@ -23,14 +24,23 @@ pub(crate) struct Surprise {
     /// Probability on benign time.
     pub(crate) p: f64,
     pub(crate) evidence: Evidence,
-    /// Half a sentence: what would have made it usual.
-    pub(crate) why: String,
+    clients: u32,
+    members: u32,
+    others: u32,
 }
 
 impl Surprise {
     /// In -log10.
     pub(crate) fn bits(&self) -> f64 {
         -self.p.max(1e-12).log10()
+    }
+
+    /// Half a sentence: what would have made it usual.
+    pub(crate) fn why(&self) -> String {
+        format!(
+            "{} known clients, {} of {} others of its kind; {} learned minutes of its own",
+            self.clients, self.members, self.others, self.evidence.n
+        )
     }
 }
 
@@ -61,27 +71,45 @@ pub(crate) fn judge(index: &Index, memory: &Memory, triple: Triple) -> Option<Su
     let others = index.size(kin).saturating_sub(u32::from(client.known));
     let members = index.members(kin, triple.server, triple.act);
     let clients = index.clients(triple.server, triple.act);
-    let own = if client.known { good_turing(custom.singles, custom.events, PRIOR) } else { NEWCOMER };
+    let own = if client.known {
+        good_turing(custom.singles, custom.events, PRIOR) * typical(index, clients, members, others)
+    } else {
+        NEWCOMER
+    };
+    let sensitive = nature(act, server.class).severity >= Severity::High;
+    let at_home = !client.known || index.is_known_from(client, triple.server, triple.act);
+    let of_vendor = !client.known && index.is_known_of_vendor(client, triple.server, triple.act);
     let p = [
         own,
-        share(members, others),
+        if of_vendor { 0.05 } else { 0.0 },
+        // Its kind does this, but in other networks: a guest's laptop is no ward's.
+        share(members, others) * if at_home { 1.0 } else { 0.02 },
         spread(index, triple, server.known),
-        if client.known { 0.0 } else { popularity(clients, index.inside) },
+        match (client.known, sensitive && client.class == DeviceType::Unknown) {
+            (true, _) => 0.0,
+            (false, false) => popularity(clients, index.inside),
+            // Nothing says what it is, and what it does can harm: that many do it is no excuse.
+            (false, true) => popularity(clients, index.inside) / 10.0,
+        },
         if server.known { 0.0 } else { alike(index, kin, server, triple.act) },
         agreed_ports(index, triple, act),
     ]
     .into_iter()
     .fold(0.0, f64::max);
-    let why = format!(
-        "{clients} known clients, {members} of {others} others of its kind; {} learned minutes of its own",
-        custom.events
-    );
     let id = match (act.key.is_operation(), index.linked(triple.client, triple.server).0) {
         (true, _) => "E21",
         (false, 0) => "E1",
         (false, _) => "E2",
     };
-    Some(Surprise { p, evidence: measured(id, 1.0, f64::from(clients), custom.events, p), why })
+    let evidence = measured(id, 1.0, f64::from(clients), custom.events, p);
+    Some(Surprise { p, evidence, clients, members, others })
+}
+
+/// How typical a target is of what is new for clients in general, or for the client's kind: at most 1.
+fn typical(index: &Index, clients: u32, members: u32, others: u32) -> f64 {
+    let general = 3.0 * (f64::from(clients) + 0.5) / f64::from(index.inside.max(1));
+    let of_kin = if others >= 2 { 2.0 * (f64::from(members) + 0.5) / f64::from(others + 1) } else { 1.0 };
+    general.min(of_kin).min(1.0)
 }
 
 /// The client visits several hosts of this service already: one more is in its line of work.
@@ -98,7 +126,8 @@ fn spread(index: &Index, triple: Triple, server_known: bool) -> f64 {
 /// A newcomer does what many do: names, time, the server of its trade.
 fn popularity(clients: u32, inside: u32) -> f64 {
     let floor = match clients {
-        0 | 1 => 0.0,
+        0 => 0.0,
+        1 => return 0.005,
         2 => 0.02,
         _ => 0.05,
     };
@@ -116,11 +145,9 @@ fn alike(index: &Index, kin: Kin, server: &Device, act: u32) -> f64 {
 
 /// The two agree on ports anew for every session (media, passive FTP, RPC), so a new port is no news.
 fn agreed_ports(index: &Index, triple: Triple, act: &Act) -> f64 {
-    let (acts, singles) = index.linked(triple.client, triple.server);
-    if acts < 3 || singles < 2 || act.key.is_operation() {
-        return 0.0;
-    }
-    good_turing(u64::from(singles), u64::from(acts), 1.0) / 2.0
+    let (acts, _) = index.linked(triple.client, triple.server);
+    let is_plain = act.key.service().is_some_and(|(_, port)| port >= 1024) && act.app == App::Unknown;
+    if acts >= 4 && is_plain { TRUST } else { 0.0 }
 }
 
 /// An operation that is new between two that know each other: rarely harmful where it is of the same nature as their others.
@@ -135,8 +162,8 @@ fn new_operation(index: &Index, act: &Act, server: &Device, triple: Triple) -> S
         // Another nature than ever before between them: also weighed by how few do this at all.
         pair * (3.0 * (f64::from(clients) + 0.5) / f64::from(index.inside.max(1))).min(1.0)
     };
-    let why = format!("{clients} known clients do this; {} learned minutes of other operations", habit.events);
-    Surprise { p, evidence: measured("E21", 1.0, f64::from(clients), habit.events, p), why }
+    let evidence = measured("E21", 1.0, f64::from(clients), habit.events, p);
+    Surprise { p, evidence, clients, members: 0, others: 0 }
 }
 
 /// The reverse of a flow: the same two with the service at the other end, which happens when a flow is met midway.

@@ -48,7 +48,8 @@ pub(crate) fn contact(
             act.text
         );
         let severity = if clients == 0 { Severity::Medium } else { Severity::Low };
-        return (clients < 3).then(|| case(flow, end_of(client), "inbound-access", severity, INBOUND, text));
+        return (clients < 3)
+            .then(|| case(flow, end_of(client), ("inbound-access", severity, INBOUND), text));
     }
     if is_upkeep(act.key) {
         return None;
@@ -67,7 +68,7 @@ pub(crate) fn contact(
             act.text,
             custom.events,
         );
-        let mut made = case(flow, end_of(client), kind, severity, FIRST, text);
+        let mut made = case(flow, end_of(client), (kind, severity, FIRST), text);
         let p = 1.0 / (figure(custom.events) + 10.0) / (f64::from(others) + 1.0);
         made.evidence = vec![measured("E1", 1.0, 0.0, custom.events, p)];
         return Some(made);
@@ -84,11 +85,12 @@ pub(crate) fn contact(
         act.text,
         if is_odd { ", by a service that nobody uses outside" } else { "" },
     );
-    let (kind, severity) = if is_odd { ("outside-port", Severity::Medium) } else { ("new-outside", Severity::Low) };
+    let (kind, severity) =
+        if is_odd { ("outside-port", Severity::Medium) } else { ("new-outside", Severity::Low) };
     if !is_odd && index.knows_net(server.ip) {
         return None;
     }
-    let mut made = case(flow, end_of(client), kind, severity, PORT, text);
+    let mut made = case(flow, end_of(client), (kind, severity, PORT), text);
     made.evidence = vec![measured("E1", 1.0, 0.0, calibration.contacts_outside, p)];
     Some(made)
 }
@@ -107,9 +109,7 @@ fn severity_of_first(index: &Index, number: u32, client: &Device) -> Severity {
 fn case(
     flow: &FlowRecord,
     source: crate::record::Endpoint,
-    kind: &'static str,
-    severity: Severity,
-    techniques: &'static [Technique],
+    (kind, severity, techniques): (&'static str, Severity, &'static [Technique]),
     text: String,
 ) -> Case {
     Case {
@@ -151,7 +151,7 @@ pub(crate) fn rhythm(
         beat.gaps,
     );
     let bits = 3.0 * f64::from(beat.gaps).log10() * (1.0 - beat.variation / 0.6);
-    let mut made = case(flow, end_of(client), "beacon", Severity::High, BEACON, text);
+    let mut made = case(flow, end_of(client), ("beacon", Severity::High, BEACON), text);
     made.first = beat.since;
     made.evidence =
         vec![measured("E20", beat.variation, 1.0, u64::from(beat.gaps), 10f64.powf(-bits.max(0.0)))];
@@ -160,7 +160,13 @@ pub(crate) fn rhythm(
 }
 
 /// Judges how much a device has sent out of the site within the running minute (E17).
-pub(crate) fn leaving(memory: &mut Memory, triple: Triple, flow: &FlowRecord, more: &Counts, now: Timestamp) -> Option<Case> {
+pub(crate) fn leaving(
+    memory: &mut Memory,
+    triple: Triple,
+    flow: &FlowRecord,
+    more: &Counts,
+    now: Timestamp,
+) -> Option<Case> {
     let device = memory.devices.get_mut(triple.client as usize)?;
     device.outside.add(now, more);
     let counts = device.outside.counts;
@@ -180,9 +186,10 @@ pub(crate) fn leaving(memory: &mut Memory, triple: Triple, flow: &FlowRecord, mo
         usual >> 10,
     );
     let since = device.outside.since;
-    let mut made = case(flow, source, "exfiltration", Severity::High, EXFILTRATION, text);
+    let mut made = case(flow, source, ("exfiltration", Severity::High, EXFILTRATION), text);
     made.first = since.max(flow.first);
     made.last = now;
-    made.evidence = vec![measured("E17", figure(counts.out), figure(usual), u64::from(norm.windows), tail(z))];
+    made.evidence =
+        vec![measured("E17", figure(counts.out), figure(usual), u64::from(norm.windows), tail(z))];
     Some(made)
 }

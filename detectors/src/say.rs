@@ -42,7 +42,14 @@ pub(crate) fn figure(count: u64) -> f64 {
 
 /// A device as the end of a finding.
 pub(crate) fn end_of(device: &Device) -> Endpoint {
-    Endpoint { device: device.key, ip: device.ip, mac: device.mac, port: 0, class: device.class, segment: None }
+    Endpoint {
+        device: device.key,
+        ip: device.ip,
+        mac: device.mac,
+        port: 0,
+        class: device.class,
+        segment: None,
+    }
 }
 
 /// The end for a station of which only addresses are known.
@@ -57,10 +64,8 @@ pub(crate) fn station(memory: &Memory, mac: Mac, ip: Ip) -> Endpoint {
 /// What a person calls the end of a flow.
 pub(crate) fn name(end: &Endpoint) -> String {
     let address = if end.ip.is_none() { end.mac.to_string() } else { end.ip.to_string() };
-    match end.class {
-        DeviceType::Unknown => address,
-        class => format!("{address} ({class})"),
-    }
+    let class = end.class;
+    if class == DeviceType::Unknown { address } else { format!("{address} ({class})") }
 }
 
 /// A finding in the making.

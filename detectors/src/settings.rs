@@ -9,11 +9,13 @@ pub struct Settings {
     pub novelty: f64,
     /// How long a novelty waits for a better explanation, in nanoseconds.
     pub hold: u64,
+    /// The same for devices that benign time does not know, in nanoseconds: what they are is learned meanwhile.
+    pub newcomer_hold: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { novelty: 2.0, hold: 6 * SECOND }
+        Settings { novelty: 2.0, hold: 6 * SECOND, newcomer_hold: 20 * SECOND }
     }
 }
 

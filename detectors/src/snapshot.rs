@@ -2,7 +2,8 @@
 
 use crate::act::{Act, ActKey};
 use crate::baseline::{
-    Baseline, Calibration, KnownBinding, KnownDevice, KnownName, KnownPair, KnownStation, KnownZone, act_word, is_closed,
+    Baseline, Calibration, KnownBinding, KnownDevice, KnownName, KnownPair, KnownStation, KnownZone,
+    act_word, is_closed,
 };
 use crate::memory::{ACTS, DEVICES, PAIRS};
 use crate::norm::{Figure, Gauge, Norm};
@@ -112,7 +113,10 @@ impl Baseline {
         if found != VERSION {
             return Err(SnapshotError::Version { found });
         }
-        let body = rest.strip_prefix(b"\n").and_then(|rest| rest.strip_suffix(b"\n")).ok_or(SnapshotError::Damaged)?;
+        let body = rest
+            .strip_prefix(b"\n")
+            .and_then(|rest| rest.strip_suffix(b"\n"))
+            .ok_or(SnapshotError::Damaged)?;
         if hex(&Sha256::digest(body)) != hash {
             return Err(SnapshotError::Damaged);
         }
@@ -120,8 +124,16 @@ impl Baseline {
     }
 
     fn body(&self) -> Body {
-        let Calibration { margin, margin_n, fan_out, asked, new_stations, empty, fresh_outside, contacts_outside } =
-            self.calibration;
+        let Calibration {
+            margin,
+            margin_n,
+            fan_out,
+            asked,
+            new_stations,
+            empty,
+            fresh_outside,
+            contacts_outside,
+        } = self.calibration;
         Body {
             span: self.span.map(|at| at.0),
             devices: self
@@ -129,7 +141,14 @@ impl Baseline {
                 .iter()
                 .map(|d| {
                     let class = d.class.word().to_owned();
-                    (key_word(d.key), d.ip.to_string(), d.mac.to_string(), class, norm_row(&d.outside), d.resolver)
+                    (
+                        key_word(d.key),
+                        d.ip.to_string(),
+                        d.mac.to_string(),
+                        class,
+                        norm_row(&d.outside),
+                        d.resolver,
+                    )
                 })
                 .collect(),
             acts: self
@@ -137,7 +156,11 @@ impl Baseline {
                 .iter()
                 .map(|act| (act_word(act.key), act.app.word().to_owned(), act.op.clone(), act.text.clone()))
                 .collect(),
-            pairs: self.pairs.iter().map(|p| (p.client, p.server, p.act, p.first.0, norm_row(&p.norm))).collect(),
+            pairs: self
+                .pairs
+                .iter()
+                .map(|p| (p.client, p.server, p.act, p.first.0, norm_row(&p.norm)))
+                .collect(),
             bindings: self.bindings.iter().map(|b| (b.ip.to_string(), b.mac.to_string())).collect(),
             stations: self
                 .stations
@@ -150,7 +173,9 @@ impl Baseline {
             names: self
                 .names
                 .iter()
-                .map(|n| (n.app, n.name.clone(), n.users.iter().map(|user| key_word(*user)).collect(), n.uses))
+                .map(|n| {
+                    (n.app, n.name.clone(), n.users.iter().map(|user| key_word(*user)).collect(), n.uses)
+                })
                 .collect(),
             zones: self.zones.iter().map(|zone| (zone.zone, zone.distinct)).collect(),
             margin,
@@ -219,7 +244,14 @@ fn read(body: Body) -> Result<Baseline, SnapshotError> {
 fn device(row: (String, String, String, String, NormRow, bool)) -> Option<KnownDevice> {
     let (k, i, m, class, outside, resolver) = row;
     let class = DeviceType::parse(&class)?;
-    Some(KnownDevice { key: key(&k)?, ip: ip(&i)?, mac: mac(&m)?, class, outside: norm_of(&outside), resolver })
+    Some(KnownDevice {
+        key: key(&k)?,
+        ip: ip(&i)?,
+        mac: mac(&m)?,
+        class,
+        outside: norm_of(&outside),
+        resolver,
+    })
 }
 
 fn act((key, app, op, text): (String, String, String, String)) -> Option<Act> {

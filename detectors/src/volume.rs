@@ -3,7 +3,7 @@
 //! A permitted triple is abused by doing much of what it may do. A window is too much when it exceeds the largest learned one by a
 //! margin that was itself measured on benign time, exceeds the largest of the client's kind, and is not small in itself.
 
-use crate::act::{Act, asks_for_password, nature};
+use crate::act::{Act, asks_for_password, guessing, nature};
 use crate::baseline::Calibration;
 use crate::finding::{Evidence, Severity, Technique};
 use crate::index::Index;
@@ -49,6 +49,14 @@ fn least(figure: Figure) -> u64 {
         Figure::Objects => 40,
         Figure::Failures => 5,
     }
+}
+
+/// Whether a window is worth judging: most are not, and this is asked for every flow.
+pub(crate) fn is_busy(pair: &Pair) -> bool {
+    Figure::ALL.into_iter().any(|figure| {
+        let x = pair.meter.counts.of(figure);
+        x >= least(figure) && x > pair.norm.of(figure).max
+    })
 }
 
 /// What is too much for a triple.
@@ -98,9 +106,8 @@ impl Judge<'_> {
             Figure::Objects => "E22",
             Figure::Failures => "E15",
         };
-        (z >= Z && x > kin_most.saturating_mul(3) / 2).then(|| {
-            measured(id, self::figure(x), self::figure(gauge.max), u64::from(norm.windows), tail(z))
-        })
+        (z >= Z && x > kin_most.saturating_mul(3) / 2)
+            .then(|| measured(id, self::figure(x), self::figure(gauge.max), u64::from(norm.windows), tail(z)))
     }
 
     /// Judges the running window after flows or bytes came.
@@ -114,15 +121,23 @@ impl Judge<'_> {
         // One large answer is a download (an update, a study); a mass reading also asks for more than ever.
         let asks_more = self.is_above(Figure::Times, 585) || self.is_above(Figure::Out, 585);
         match (out, back) {
-            (Some(out), Some(back)) if matches!(act.app, App::Smb | App::Ftp | App::Unknown) => Some(self.case(
-                (flow.id, now),
-                ("mass-modification", Severity::High, ENCRYPTING),
-                "read and wrote",
-                vec![out, back],
-            )),
-            (_, Some(back)) if asks_more => {
-                Some(self.case((flow.id, now), ("mass-read", Severity::Medium, READING), "read", vec![back]))
+            // What is encrypted in place is read and written back.
+            (Some(out), Some(back))
+                if matches!(act.app, App::Smb | App::Ftp | App::Unknown) && out.value * 4.0 >= back.value =>
+            {
+                Some(self.case(
+                    (flow.id, flow.first, now),
+                    ("mass-modification", Severity::High, ENCRYPTING),
+                    "read and wrote",
+                    vec![out, back],
+                ))
             }
+            (_, Some(back)) if asks_more => Some(self.case(
+                (flow.id, flow.first, now),
+                ("mass-read", Severity::Medium, READING),
+                "read",
+                vec![back],
+            )),
             (_, _) => None,
         }
     }
@@ -131,17 +146,22 @@ impl Judge<'_> {
         let counts = self.pair.meter.counts;
         let norm = &self.pair.norm;
         let usual = norm.back.max / norm.times.max.max(1);
-        let reads = counts.back / counts.times.max(1) >= usual / 2;
-        let what = match act.app {
-            App::Dns | App::Ntp | App::Syslog if counts.times < 300 => return None,
-            app if asks_for_password(app) => ("brute-force", Severity::High, GUESSING),
-            App::Dicom | App::Fhir | App::Dicomweb | App::Http | App::Tls | App::Quic if reads => {
-                ("mass-read", Severity::Medium, READING)
-            }
-            App::Modbus | App::Bacnet => ("command-surge", Severity::High, COMMANDING),
-            _ => ("request-surge", Severity::Medium, PRESSING),
+        let reads = counts.back / counts.times.max(1) >= usual / 4;
+        let quiet = matches!(act.app, App::Dns | App::Ntp | App::Syslog) && counts.times < 300;
+        let is_web = matches!(act.app, App::Fhir | App::Dicomweb | App::Http | App::Tls | App::Quic);
+        let is_control = matches!(act.app, App::Modbus | App::Bacnet);
+        let what = if quiet {
+            return None;
+        } else if asks_for_password(act.app) {
+            (guessing(act.app), Severity::High, GUESSING)
+        } else if act.app == App::Dicom || (is_web && reads) {
+            ("mass-read", Severity::Medium, READING)
+        } else if is_control {
+            ("command-surge", Severity::High, COMMANDING)
+        } else {
+            ("request-surge", Severity::Medium, PRESSING)
         };
-        Some(self.case((flow.id, now), what, "opened connections", vec![times]))
+        Some(self.case((flow.id, flow.first, now), what, "opened connections", vec![times]))
     }
 
     /// Judges the running window after an operation came.
@@ -149,8 +169,8 @@ impl Judge<'_> {
         let act = self.memory.acts.get(self.triple.act as usize)?;
         let server = self.memory.devices.get(self.triple.server as usize)?;
         if let Some(failures) = self.exceeds(Figure::Failures) {
-            let what = ("brute-force", Severity::High, REFUSED);
-            return Some(self.case((flow, now), what, "was refused", vec![failures]));
+            let what = (guessing(act.app), Severity::High, REFUSED);
+            return Some(self.case((flow, now, now), what, "was refused", vec![failures]));
         }
         let evidence: Vec<Evidence> =
             [Figure::Objects, Figure::Times].into_iter().filter_map(|figure| self.exceeds(figure)).collect();
@@ -159,16 +179,20 @@ impl Judge<'_> {
         }
         let what = match nature(act, server.class).kind {
             "service-probing" => return None,
-            "device-command" | "control-reading" => ("command-surge", Severity::High, COMMANDING),
-            "data-injection" | "data-destruction" => ("mass-write", Severity::Medium, WRITING),
+            "device-command" | "modbus-command" | "bacnet-command" | "control-reading" => {
+                ("command-surge", Severity::High, COMMANDING)
+            }
+            "data-injection" | "message-injection" | "telemetry-injection" | "data-destruction" => {
+                ("mass-write", Severity::Medium, WRITING)
+            }
             _ => ("mass-read", Severity::Medium, READING),
         };
-        Some(self.case((flow, now), what, "asked", evidence))
+        Some(self.case((flow, now, now), what, "asked", evidence))
     }
 
     fn case(
         &self,
-        (flow, now): (FlowId, Timestamp),
+        (flow, first, now): (FlowId, Timestamp, Timestamp),
         (kind, severity, techniques): (&'static str, Severity, &'static [Technique]),
         did: &str,
         evidence: Vec<Evidence>,
@@ -195,7 +219,8 @@ impl Judge<'_> {
             most.objects.max,
         );
         Case {
-            first: self.pair.meter.since,
+            // The window may have begun with usual business.
+            first: first.max(self.pair.meter.since),
             last: now,
             kind,
             severity,
@@ -219,6 +244,37 @@ const NOBODY: crate::record::Endpoint = crate::record::Endpoint {
     segment: None,
 };
 
+/// N3: data carried in echo requests and answers (ICMP), whose payload is else a few dozen bytes.
+pub(crate) fn carried(pair: &Pair, flow: &FlowRecord, now: Timestamp) -> Option<Case> {
+    const LEAST: u64 = 24 << 10;
+    const MEAN: u64 = 100;
+    let counts = pair.meter.counts;
+    let bytes = counts.out.saturating_add(counts.back);
+    let mean = (flow.payload.out + flow.payload.back) / (flow.packets.out + flow.packets.back).max(1);
+    let usual = pair.norm.out.max.saturating_add(pair.norm.back.max);
+    if flow.protocol != 1 || counts.back == 0 || bytes < LEAST.max(usual.saturating_mul(4)) || mean < MEAN {
+        return None;
+    }
+    let text = format!(
+        "{} and {} exchanged {} kB by ICMP within a minute, {mean} bytes a packet",
+        name(&flow.client),
+        name(&flow.server),
+        bytes >> 10
+    );
+    Some(Case {
+        first: pair.meter.since.max(flow.first),
+        last: now,
+        kind: "icmp-tunnel",
+        severity: Severity::High,
+        techniques: &[Technique("T1095"), Technique("T1572"), Technique("T1048")],
+        source: flow.client,
+        targets: vec![flow.server],
+        text,
+        evidence: vec![ruled("N3", figure(bytes), figure(usual))],
+        flows: vec![flow.id],
+    })
+}
+
 /// Whether a finished session was short enough to be a guess.
 fn is_guess(flow: &FlowRecord) -> bool {
     let is_over = matches!(flow.state, FlowState::Closed | FlowState::Reset | FlowState::Closing);
@@ -230,7 +286,13 @@ fn is_guess(flow: &FlowRecord) -> bool {
 }
 
 /// Counts short visits to a service that asks for a password (E15); a case when they are guesses.
-pub(crate) fn visit(memory: &mut Memory, triple: Triple, flow: &FlowRecord, now: Timestamp, learned: Learned) -> Option<Case> {
+pub(crate) fn visit(
+    memory: &mut Memory,
+    triple: Triple,
+    flow: &FlowRecord,
+    now: Timestamp,
+    learned: Learned,
+) -> Option<Case> {
     let app = memory.acts.get(triple.act as usize).map(|act| act.app)?;
     if !asks_for_password(app) || !is_guess(flow) {
         return None;
@@ -251,16 +313,16 @@ pub(crate) fn visit(memory: &mut Memory, triple: Triple, flow: &FlowRecord, now:
     if pair.visits < limit {
         return None;
     }
-    let (visits, since) = (pair.visits, pair.meter.since);
+    let visits = pair.visits;
     let text = format!(
         "{} opened {visits} short {app} sessions to {} within a minute; the most in benign time is {usual}",
         name(&flow.client),
         name(&flow.server),
     );
     Some(Case {
-        first: since.min(now),
+        first: flow.first,
         last: now,
-        kind: "brute-force",
+        kind: guessing(app),
         severity: Severity::High,
         techniques: GUESSING,
         source: flow.client,
@@ -279,7 +341,12 @@ pub(crate) enum Learned {
 }
 
 /// Many refusals of operations between two without custom (E15).
-pub(crate) fn refusals(memory: &Memory, triple: Triple, pair: &Pair, activity: &crate::record::Activity<'_>) -> Option<Case> {
+pub(crate) fn refusals(
+    memory: &Memory,
+    triple: Triple,
+    pair: &Pair,
+    activity: &crate::record::Activity<'_>,
+) -> Option<Case> {
     let act = memory.acts.get(triple.act as usize)?;
     let failures = pair.meter.counts.failures;
     let text = format!(
@@ -289,9 +356,9 @@ pub(crate) fn refusals(memory: &Memory, triple: Triple, pair: &Pair, activity: &
         act.text
     );
     Some(Case {
-        first: pair.meter.since,
+        first: activity.at,
         last: activity.at,
-        kind: "brute-force",
+        kind: guessing(activity.app),
         severity: Severity::High,
         techniques: REFUSED,
         source: activity.client,

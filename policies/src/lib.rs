@@ -124,11 +124,15 @@ fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
     if mistakes.errors() > 0 {
         return None;
     }
-    if let Err(full) = place(&policy.segments, &mut State::boxed()) {
-        let message = format!("the segments select more than the tables hold: {full}");
+    if let Err((segment, full)) = place(&policy.segments, &mut State::boxed()) {
+        let span = policy.declared.get(usize::from(segment.0.get()).wrapping_sub(1)).copied();
         mistakes.add(
-            Mistake::new(Code::TooManySelectors, Span::default(), message)
-                .help("select by prefix or VLAN in place of many single addresses".to_owned()),
+            Mistake::new(
+                Code::TooManySelectors,
+                span.unwrap_or_default(),
+                format!("with this segment {full}"),
+            )
+            .help("select by prefix or VLAN in place of many single addresses".to_owned()),
         );
         return None;
     }
@@ -151,7 +155,7 @@ fn draft(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Draft> {
     let mut bytes: usize = 0;
     for (file, text) in (0..).zip(texts) {
         let whole = Span { file, ..Span::default() };
-        bytes = bytes.saturating_add(text.text.len());
+        bytes = bytes.saturating_add(text.body.len());
         if bytes > BYTES {
             let message = format!("a policy has at most {BYTES} bytes, and with this file it has more");
             mistakes.add(Mistake::new(Code::Budget, whole, message));
@@ -187,16 +191,18 @@ impl Parts {
     }
 }
 
-/// Writes what the segments select into the identities, in the place of what was there.
-fn place(segments: &[Segment], state: &mut State) -> Result<(), Full> {
+/// Writes what the segments select into the identities, in the place of what was there; tells the segment for which
+/// there is no room.
+fn place(segments: &[Segment], state: &mut State) -> Result<(), (SegmentId, Full)> {
     let identities = &mut state.identities;
     identities.forget_segments();
     for segment in segments {
+        let full = |full| (segment.id, full);
         for prefix in &segment.prefixes {
-            identities.place_prefix(prefix.ip(), prefix.length(), segment.id)?;
+            identities.place_prefix(prefix.ip(), prefix.length(), segment.id).map_err(full)?;
         }
         for mac in &segment.macs {
-            identities.place_mac(*mac, segment.id, PlacedBy::Policy)?;
+            identities.place_mac(*mac, segment.id, PlacedBy::Policy).map_err(full)?;
         }
         for vlan in &segment.vlans {
             identities.place_vlan(*vlan, segment.id);
@@ -215,7 +221,7 @@ impl Compiled {
         state.tables.copy_from(&self.tables);
         let placed = place(&self.segments, state);
         state.publish();
-        placed
+        placed.map_err(|(_, full)| full)
     }
 
     /// The segment of a class of devices, if the policy selects by it.

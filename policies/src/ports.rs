@@ -25,9 +25,11 @@ pub(crate) const PROTOCOLS: &[(&str, u8)] = &[
     ("sctp", 132),
 ];
 
-/// Services that need no declaration: name, TCP ports, UDP ports, protocols. A declaration of the same name replaces
-/// one. Ports are those of IANA; DICOM also on 11112, which IANA registers for it beside 104.
-pub(crate) const KNOWN: &[(&str, &[u16], &[u16], &[u8])] = &[
+/// A service that needs no declaration: name, TCP ports, UDP ports, protocols.
+type Known = (&'static str, &'static [u16], &'static [u16], &'static [u8]);
+
+/// The services that need no declaration; one of the same name replaces it. Ports are those of IANA; DICOM also on 11112, which IANA registers for it beside 104.
+pub(crate) const KNOWN: &[Known] = &[
     ("dhcp", &[], &[67, 68], &[]),
     ("dicom", &[104, 11112], &[], &[]),
     ("dns", &[53], &[53], &[]),
@@ -64,7 +66,7 @@ pub(crate) struct PortSet {
 
 impl PortSet {
     /// A service that is known without declaration.
-    pub(crate) fn known(&(_, tcp, udp, protocols): &(&str, &[u16], &[u16], &[u8])) -> PortSet {
+    pub(crate) fn known(&(_, tcp, udp, protocols): &Known) -> PortSet {
         let ranges =
             |ports: &[u16]| ports.iter().map(|&port| PortRange { first: port, last: port }).collect();
         PortSet { tcp: ranges(tcp), udp: ranges(udp), protocols: protocols.to_vec() }

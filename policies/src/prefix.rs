@@ -75,13 +75,13 @@ impl Prefix {
         }
         let written = match length {
             None => most,
-            Some(digits) => match decimal(digits).filter(|length| *length <= most) {
-                Some(length) => length,
-                None => {
+            Some(digits) => {
+                let Some(length) = decimal(digits).filter(|length| *length <= most) else {
                     mistakes.add(wrong(format!("`/{digits}` is not a prefix length from 0 to {most}"), form));
                     return None;
-                }
-            },
+                };
+                length
+            }
         };
         let bits = u8::try_from(written).unwrap_or(u8::MAX).saturating_add(before);
         let prefix = Prefix { ip: Ip((u128::from_be_bytes(ip.0) & mask(bits)).to_be_bytes()), bits };
@@ -122,7 +122,7 @@ const NOT_INTERNET: [Prefix; 9] = [
     Prefix::v4([240, 0, 0, 0], 4),
 ];
 
-/// The IPv6 Internet: global unicast (RFC 4291 section 2.4; IANA assigns from 2000::/3 alone) and the prefix of
+/// The IPv6 Internet: global unicast (RFC 4291 section 2.4; IANA assigns from `2000::/3` alone) and the prefix of
 /// translated IPv4 (RFC 6052). What IANA has not assigned is carried by no router and stays unassigned.
 const INTERNET_V6: [Prefix; 2] = [
     Prefix { ip: Ip([0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), bits: 3 },

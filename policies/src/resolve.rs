@@ -80,6 +80,8 @@ pub(crate) struct Policy {
     pub(crate) defaults: Defaults,
     /// By number: the declared ones in the order of the files, then `internet`.
     pub(crate) segments: Vec<Segment>,
+    /// Where each declared segment is declared.
+    pub(crate) declared: Vec<Span>,
     /// Declared services with canonical ports.
     pub(crate) services: Vec<(String, PortSet)>,
     /// The different port sets of the rules, canonical.
@@ -112,14 +114,20 @@ pub(crate) fn resolve(draft: Draft, mistakes: &mut Mistakes<'_>) -> Policy {
         }
     }
     claims(&draft.segments, mistakes);
-    let segments = segments(draft.segments, defaults, &names);
+    let first = |segment: &&DraftSegment| {
+        names.segments.get(&segment.name.value).is_some_and(|&(_, span)| span == segment.name.span)
+    };
+    // A second declaration of a name was reported; it has no number of its own.
+    let drafts: Vec<&DraftSegment> = draft.segments.iter().filter(first).collect();
+    let declared = drafts.iter().map(|segment| segment.name.span).collect();
+    let segments = segments(&drafts, defaults);
     let internet = segments.len();
     names.segments.insert(INTERNET.to_owned(), (internet, Span::default()));
     let (rules, sets) = rules(draft.rules, &names, internet, mistakes);
     let mut services: Vec<(String, PortSet)> =
         names.services.into_iter().map(|(name, (ports, _))| (name, ports)).collect();
     services.sort_unstable();
-    Policy { defaults, segments, services, sets, rules }
+    Policy { defaults, segments, declared, services, sets, rules }
 }
 
 /// What is declared, by name, with the place.
@@ -152,22 +160,18 @@ fn declare<T>(
 }
 
 /// The segments with their numbers, and `internet` as the last.
-fn segments(drafts: Vec<DraftSegment>, defaults: Defaults, names: &Names) -> Vec<Segment> {
-    let values = |tokens: Vec<Token<Prefix>>| tokens.into_iter().map(|token| token.value).collect::<Vec<_>>();
+fn segments(drafts: &[&DraftSegment], defaults: Defaults) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::with_capacity(drafts.len().saturating_add(1));
     for draft in drafts {
-        // A second declaration of a name was reported; it has no number of its own.
-        if names.segments.get(&draft.name.value).is_none_or(|&(_, span)| span != draft.name.span) {
-            continue;
-        }
         let Some(id) = number(segments.len()) else { break };
+        let selectors = &draft.selectors;
         segments.push(Segment {
             id,
-            name: draft.name.value,
-            prefixes: sorted(values(draft.selectors.prefixes)),
-            macs: sorted(draft.selectors.macs.into_iter().map(|token| token.value).collect()),
-            vlans: sorted(draft.selectors.vlans.into_iter().map(|token| token.value).collect()),
-            classes: sorted(draft.selectors.classes.into_iter().map(|token| token.value).collect()),
+            name: draft.name.value.clone(),
+            prefixes: values(&selectors.prefixes),
+            macs: values(&selectors.macs),
+            vlans: values(&selectors.vlans),
+            classes: values(&selectors.classes),
             within: draft.within.unwrap_or(defaults.within),
             criticality: draft.criticality,
         });
@@ -194,6 +198,11 @@ fn number(before: usize) -> Option<SegmentId> {
     u8::try_from(before.saturating_add(1)).ok().and_then(SegmentId::new)
 }
 
+/// The values without their places, sorted, each once.
+fn values<T: Copy + Ord>(tokens: &[Token<T>]) -> Vec<T> {
+    sorted(tokens.iter().map(|token| token.value).collect())
+}
+
 fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values.sort_unstable();
     values.dedup();
@@ -208,16 +217,16 @@ fn claims(segments: &[DraftSegment], mistakes: &mut Mistakes<'_>) {
         let name = segment.name.value.as_str();
         let selectors = &segment.selectors;
         for token in &selectors.prefixes {
-            claim(&mut prefixes, name, token, format!("prefix {}", token.value), mistakes);
+            claim(&mut prefixes, name, token, &format!("prefix {}", token.value), mistakes);
         }
         for token in &selectors.macs {
-            claim(&mut macs, name, token, format!("MAC address {}", token.value), mistakes);
+            claim(&mut macs, name, token, &format!("MAC address {}", token.value), mistakes);
         }
         for token in &selectors.vlans {
-            claim(&mut vlans, name, token, format!("VLAN {}", token.value), mistakes);
+            claim(&mut vlans, name, token, &format!("VLAN {}", token.value), mistakes);
         }
         for token in &selectors.classes {
-            claim(&mut classes, name, token, format!("class `{}`", token.value), mistakes);
+            claim(&mut classes, name, token, &format!("class `{}`", token.value), mistakes);
         }
     }
 }
@@ -226,7 +235,7 @@ fn claim<'d, T: Copy + Eq + Hash>(
     claimed: &mut HashMap<T, (&'d str, Span)>,
     segment: &'d str,
     token: &Token<T>,
-    what: String,
+    what: &str,
     mistakes: &mut Mistakes<'_>,
 ) {
     match claimed.entry(token.value) {

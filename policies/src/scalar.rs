@@ -150,23 +150,18 @@ pub(crate) fn declared_name(
 /// The MAC address of a device.
 pub(crate) fn mac(text: &str, span: Span, mistakes: &mut Mistakes<'_>) -> Option<Mac> {
     let digits: Vec<char> = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
-    let octet = |at: usize| {
-        let high = digits.get(at)?.to_digit(16)?;
-        let low = digits.get(at.saturating_add(1))?.to_digit(16)?;
-        u8::try_from((high << 4) | low).ok()
-    };
     let spelled = match text.chars().find(|c| !c.is_ascii_hexdigit()) {
         Some(separator @ (':' | '-')) => text.split(separator).all(|part| part.len() == 2),
         Some('.') => text.split('.').all(|part| part.len() == 4),
         Some(_) | None => false,
     };
-    let octets = (octet(0), octet(2), octet(4), octet(6), octet(8), octet(10));
-    let found = match octets {
-        (Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)) if spelled && digits.len() == 12 => {
-            Some(Mac([a, b, c, d, e, f]))
-        }
-        _ => None,
-    };
+    let mut octets = [0_u8; 6];
+    let read = octets.iter_mut().zip(digits.chunks_exact(2)).try_for_each(|(octet, pair)| {
+        let hex: String = pair.iter().collect();
+        *octet = u8::from_str_radix(&hex, 16).ok()?;
+        Some(())
+    });
+    let found = (spelled && digits.len() == 12 && read.is_some()).then_some(Mac(octets));
     let cause = match found {
         Some(mac) if mac.is_none() => "the MAC address of all zeros is no device".to_owned(),
         Some(mac) if mac.is_group() => format!("`{mac}` is a group address: no device sends from it"),

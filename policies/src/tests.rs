@@ -1,9 +1,11 @@
 //! Whole policies through the whole compiler.
 
+mod bounds;
 mod documents;
 mod meaning;
 mod mistakes;
 mod places;
+mod values;
 
 use crate::{Compiled, Diagnostics, Source, compile};
 
@@ -26,4 +28,18 @@ fn told(text: &str) -> String {
         Ok(compiled) => panic!("it compiles: {compiled:?}"),
         Err(mistakes) => mistakes.to_string(),
     }
+}
+
+/// The same in a line for each mistake: place, code, cause, fix, and the place that is related.
+fn brief(text: &str) -> String {
+    let mistakes = one(text).unwrap_err();
+    let line = |mistake: &crate::Diagnostic| {
+        let related = mistake.related.as_ref();
+        let related = related.map(|other| format!(" [{} {}:{}]", other.message, other.line, other.column));
+        let help = mistake.help.as_ref().map(|help| format!(" -> {help}"));
+        let (line, column, code) = (mistake.line, mistake.column, mistake.code);
+        let (help, related) = (help.unwrap_or_default(), related.unwrap_or_default());
+        format!("{line}:{column} {code} {}{help}{related}", mistake.message)
+    };
+    mistakes.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -21,7 +21,7 @@ pub(crate) struct Token<T> {
 /// One source text.
 pub(crate) struct Text<'s> {
     pub(crate) name: &'s str,
-    pub(crate) text: &'s str,
+    pub(crate) body: &'s str,
     /// The byte at which each line begins.
     lines: Vec<usize>,
 }
@@ -36,7 +36,7 @@ impl<'s> Text<'s> {
             byte == b'\n' || (byte == b'\r' && bytes.get(at.wrapping_add(1)) != Some(&b'\n'))
         });
         let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at.wrapping_add(1))).collect();
-        Text { name, text, lines }
+        Text { name, body: text, lines }
     }
 
     /// The line (from 0) of a byte, and the byte at which that line begins.
@@ -76,13 +76,13 @@ pub(crate) fn locate(texts: &[Text<'_>], span: Span) -> (String, u32, u32, Excer
     let Some(text) = texts.get(span.file as usize) else {
         return ("policy".to_owned(), 1, 1, Excerpt::default());
     };
-    let start = floor(text.text, (span.start as usize).min(text.text.len()));
+    let start = floor(text.body, (span.start as usize).min(text.body.len()));
     let (line, begin) = text.line_of(start);
-    let rest = text.text.get(begin..).unwrap_or("");
+    let rest = text.body.get(begin..).unwrap_or("");
     let source = rest.split(['\n', '\r']).next().unwrap_or("");
     let from = start.saturating_sub(begin).min(source.len());
     let column = source.get(..from).map_or(0, |before| before.chars().count()).saturating_add(1);
-    let end = floor(text.text, (span.end as usize).min(text.text.len()));
+    let end = floor(text.body, (span.end as usize).min(text.body.len()));
     let to = end.saturating_sub(begin).clamp(from, source.len());
     let cut_from = if from > AROUND { floor(source, from.saturating_sub(AROUND / 2)) } else { 0 };
     let cut_to = floor(source, to.min(from.saturating_add(AROUND)).saturating_add(AROUND).min(source.len()));
@@ -98,7 +98,7 @@ pub(crate) fn locate(texts: &[Text<'_>], span: Span) -> (String, u32, u32, Excer
 
 /// The source text under a span.
 pub(crate) fn slice<'s>(texts: &[Text<'s>], span: Span) -> &'s str {
-    let text = texts.get(span.file as usize).map_or("", |text| text.text);
+    let text = texts.get(span.file as usize).map_or("", |text| text.body);
     text.get(span.start as usize..span.end as usize).unwrap_or("")
 }
 

@@ -67,9 +67,18 @@ struct Open {
     children: Children,
 }
 
+/// The key whose value is awaited.
+enum Key {
+    /// None: a key is awaited.
+    Awaited,
+    Read(Token<String>),
+    /// It was reported; its value is dropped.
+    Broken,
+}
+
 enum Children {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<Option<Token<String>>> },
+    Map { entries: Vec<Entry>, key: Key },
 }
 
 struct Builder<'m, 's> {
@@ -104,7 +113,7 @@ pub(crate) fn read(text: &Text<'_>, file: u32, mistakes: &mut Mistakes<'_>) -> R
     let mut restarts = 0;
     while let Some(base) = next {
         builder.base = base;
-        next = match builder.part(text.text.get(base..).unwrap_or("")) {
+        next = match builder.part(text.body.get(base..).unwrap_or("")) {
             Ok(()) => None,
             Err(at) => {
                 reading = Reading::Cut;
@@ -125,7 +134,7 @@ pub(crate) fn read(text: &Text<'_>, file: u32, mistakes: &mut Mistakes<'_>) -> R
 fn section_after(text: &Text<'_>, base: usize, at: usize) -> Option<usize> {
     let mut line = if text.line_start(at) == at { Some(at) } else { text.next_line(at) };
     while let Some(start) = line {
-        if start > base && begins_section(text.text.get(start..).unwrap_or("")) {
+        if start > base && begins_section(text.body.get(start..).unwrap_or("")) {
             return Some(start);
         }
         line = text.next_line(start);
@@ -220,6 +229,7 @@ impl Builder<'_, '_> {
         );
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum of another crate is open")]
     fn event(&mut self, event: Event<'_>, at: granit_parser::Span) {
         let span = self.span(at);
         match event {
@@ -234,7 +244,7 @@ impl Builder<'_, '_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tag(tag.is_some(), at);
-                let children = Children::Map { entries: Vec::new(), key: None };
+                let children = Children::Map { entries: Vec::new(), key: Key::Awaited };
                 self.open.push(Open { span, anchor, children });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
@@ -320,10 +330,10 @@ impl Builder<'_, '_> {
         match self.open.last_mut().map(|open| &mut open.children) {
             None => self.roots.push(node),
             Some(Children::List(items)) => items.push(node),
-            Some(Children::Map { entries, key }) => match key.take() {
-                None => *key = Some(key_of(node, self.mistakes)),
-                Some(Some(key)) => entries.push(Entry { key, value: node }),
-                Some(None) => {}
+            Some(Children::Map { entries, key }) => match std::mem::replace(key, Key::Awaited) {
+                Key::Awaited => *key = key_of(node, self.mistakes),
+                Key::Read(key) => entries.push(Entry { key, value: node }),
+                Key::Broken => {}
             },
         }
     }
@@ -376,21 +386,21 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Kind {
     }
 }
 
-/// The key that a node is, or `None` where it cannot be one.
-fn key_of(node: Node, mistakes: &mut Mistakes<'_>) -> Option<Token<String>> {
+/// The key that a node is.
+fn key_of(node: Node, mistakes: &mut Mistakes<'_>) -> Key {
     match node.kind {
         Kind::Scalar(value) if value == "<<" => {
             mistakes.add(
                 Mistake::new(Code::Feature, node.span, "policies have no merge keys")
                     .help("write the entries out".to_owned()),
             );
-            None
+            Key::Broken
         }
-        Kind::Scalar(value) => Some(Token { value, span: node.span }),
-        Kind::Broken => None,
+        Kind::Scalar(value) => Key::Read(Token { value, span: node.span }),
+        Kind::Broken => Key::Broken,
         Kind::Nothing | Kind::List(_) | Kind::Map(_) => {
             mistakes.add(Mistake::new(Code::WrongType, node.span, "a key is a word"));
-            None
+            Key::Broken
         }
     }
 }

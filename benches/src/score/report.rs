@@ -1,7 +1,7 @@
 //! The score as a table for people.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::{Outcome, Score};
 
@@ -22,7 +22,7 @@ impl fmt::Display for Score {
                     (&attack.name, 20),
                     (&attack.technique, 11),
                     (&delay, 16),
-                    (&named, 20),
+                    (&named, 24),
                     (&kinds, 0),
                 ],
             )?;
@@ -30,7 +30,7 @@ impl fmt::Display for Score {
         for novelty in &self.novelties {
             let word = if novelty.accused_of.is_empty() { "quiet" } else { "ACCUSED" };
             let kinds = joined(&novelty.accused_of);
-            row(f, &[(word, 9), (&novelty.name, 20), ("harmless", 11), ("", 16), ("", 20), (&kinds, 0)])?;
+            row(f, &[(word, 9), (&novelty.name, 20), ("harmless", 11), ("", 16), ("", 24), (&kinds, 0)])?;
         }
         for other in &self.others {
             let source = joined(&other.source);
@@ -50,7 +50,7 @@ fn joined(words: &BTreeSet<String>) -> String {
 fn row(f: &mut fmt::Formatter<'_>, cells: &[(&str, usize)]) -> fmt::Result {
     let mut line = String::new();
     for (text, width) in cells {
-        line.push_str(&format!("{text:width$}"));
+        write!(line, "{text:width$}")?;
         if text.len() >= *width {
             line.push(' ');
         }

@@ -6,11 +6,11 @@ fn meaning(app: App, op: &str, subject: &str, server: DeviceType) -> &'static st
 
 #[test]
 fn an_operation_is_named_by_what_it_would_do() {
-    assert_eq!(meaning(App::Modbus, "write-multiple-registers", "", DeviceType::Unknown), "device-command");
+    assert_eq!(meaning(App::Modbus, "write-multiple-registers", "", DeviceType::Unknown), "modbus-command");
     assert_eq!(meaning(App::Modbus, "read-coils", "", DeviceType::Unknown), "control-reading");
-    assert_eq!(meaning(App::Dicom, "c-move", "1.2", DeviceType::Pacs), "data-collection");
+    assert_eq!(meaning(App::Dicom, "c-move", "1.2", DeviceType::Pacs), "dicom-collection");
     assert_eq!(meaning(App::Dicom, "c-store", "1.2", DeviceType::Pacs), "data-injection");
-    assert_eq!(meaning(App::Hl7, "message", "ORU^R01", DeviceType::Unknown), "data-injection");
+    assert_eq!(meaning(App::Hl7, "message", "ORU^R01", DeviceType::Unknown), "message-injection");
     assert_eq!(meaning(App::Hl7, "message", "QBP^Q11", DeviceType::Unknown), "data-collection");
     assert_eq!(meaning(App::Http, "request", "DELETE", DeviceType::Server), "data-destruction");
 }

@@ -1,1 +1,149 @@
 use super::*;
+use crate::record::Endpoint;
+use crate::scene::{NAMES, NOW, START, Watch, host, loud, mac, pump, sighting, ward};
+use abi::device::DeviceType;
+
+fn reply(asked: bool, target: Ip) -> SightingKind {
+    SightingKind::ArpReply { target, asked }
+}
+
+fn rogue() -> Endpoint {
+    host(20, 250, DeviceType::Unknown)
+}
+
+#[test]
+fn a_station_that_claims_an_address_of_another_is_accused_and_the_owner_is_not() {
+    let mut watch = Watch::new();
+    watch.sees(&sighting(SightingKind::Frame, rogue(), NOW));
+    let claim = Endpoint { ip: pump(1).ip, ..rogue() };
+    watch.sees(&sighting(reply(false, ward(1).ip), claim, NOW + 1));
+    watch.sees(&sighting(reply(true, ward(1).ip), pump(1), NOW + 2));
+    let said = watch.end();
+    assert_eq!(loud(&said), ["arp-spoofing"]);
+    assert_eq!(said.len(), 1);
+    assert_eq!((said[0].source.mac, said[0].source.ip), (rogue().mac, rogue().ip));
+    assert_eq!(said[0].targets.first().map(|target| target.mac), Some(pump(1).mac));
+}
+
+#[test]
+fn a_claim_made_for_a_station_by_the_frame_of_another_is_told() {
+    let mut watch = Watch::new();
+    let honest = sighting(reply(false, ward(1).ip), pump(1), NOW);
+    watch.sees(&honest);
+    assert!(watch.said.is_empty());
+    watch.sees(&Sighting { frame_mac: rogue().mac, ..honest });
+    let said = watch.end();
+    assert_eq!(loud(&said), ["arp-spoofing"]);
+    assert_eq!(said[0].source.mac, rogue().mac);
+}
+
+#[test]
+fn a_known_address_on_a_new_station_is_a_takeover_while_its_owner_is_there() {
+    let stranger = Endpoint { ip: pump(1).ip, ..rogue() };
+    let mut watch = Watch::new();
+    watch.sees(&sighting(reply(true, ward(1).ip), pump(1), NOW));
+    watch.sees(&sighting(SightingKind::ArpRequest { target: ward(1).ip }, stranger, NOW + 5));
+    assert_eq!(loud(&watch.end()), ["address-takeover"]);
+
+    let mut watch = Watch::new();
+    watch.sees(&sighting(SightingKind::ArpRequest { target: ward(1).ip }, stranger, NOW + 5));
+    let said = watch.end();
+    assert!(loud(&said).is_empty());
+    assert_eq!(said[0].kind, "address-moved");
+}
+
+#[test]
+fn a_lease_by_the_known_server_moves_an_address_and_one_by_a_stranger_does_not() {
+    let moved = Endpoint { ip: pump(1).ip, ..rogue() };
+    let lease = |server: Mac| Sighting { frame_mac: server, ..sighting(SightingKind::DhcpLease, moved, NOW) };
+    let use_it = sighting(reply(true, ward(1).ip), moved, NOW + 1);
+
+    let mut watch = Watch::new();
+    watch.sees(&lease(NAMES().mac));
+    watch.sees(&use_it);
+    assert_eq!(watch.end(), vec![]);
+
+    let mut watch = Watch::new();
+    watch.sees(&lease(rogue().mac));
+    watch.sees(&use_it);
+    assert_eq!(watch.end().len(), 1);
+}
+
+#[test]
+fn a_second_dhcp_server_is_a_rogue_and_the_known_one_is_not() {
+    let mut watch = Watch::new();
+    watch.sees(&sighting(SightingKind::DhcpServer, NAMES(), NOW));
+    assert!(watch.said.is_empty());
+    watch.sees(&sighting(SightingKind::DhcpServer, rogue(), NOW));
+    watch.sees(&sighting(SightingKind::RouterAdvertisement, rogue(), NOW));
+    let said = watch.end();
+    assert_eq!(loud(&said), ["rogue-dhcp", "rogue-router"]);
+    assert!(said.iter().all(|finding| finding.source.mac == rogue().mac));
+}
+
+#[test]
+fn many_addresses_asked_for_are_a_sweep() {
+    let mut watch = Watch::new();
+    for low in 1..=60u8 {
+        watch.sees(&sighting(SightingKind::ArpRequest { target: Ip::v4([10, 0, 20, low]) }, rogue(), NOW));
+    }
+    assert_eq!(loud(&watch.end()), ["port-scan"]);
+}
+
+#[test]
+fn more_new_stations_than_a_switch_holds_are_a_flood() {
+    let mut watch = Watch::new();
+    for number in 0..1000u64 {
+        let [.., a, b] = number.to_be_bytes();
+        let station = Endpoint { ip: Ip::v4([172, 16, a, b]), mac: mac(a, b), ..rogue() };
+        let strange = Endpoint { mac: Mac([2, 9, 9, 9, a, b]), ..station };
+        watch.sees(&sighting(SightingKind::Frame, strange, NOW));
+    }
+    assert_eq!(loud(&watch.end()), ["mac-flood"]);
+}
+
+#[test]
+fn one_station_with_address_after_address_forges_them() {
+    let mut watch = Watch::new();
+    for low in 0..200u8 {
+        let forged = Endpoint { ip: Ip::v4([172, 16, 9, low]), ..rogue() };
+        watch.sees(&sighting(SightingKind::Frame, forged, NOW));
+    }
+    assert_eq!(loud(&watch.end()), ["address-forging"]);
+}
+
+#[test]
+fn a_station_in_two_vlans_at_once_bridges_them() {
+    let mut learner = Binding::default();
+    learner.learn(&Sighting { vlan: 20, ..sighting(SightingKind::Frame, rogue(), START) });
+    let (bindings, stations) = learner.to_baseline();
+    let mut binding = Binding::from_baseline(&bindings, &stations);
+    let usual = Usual { learned: Learned::Yes, asked: 0, new_stations: 0 };
+    let memory = crate::memory::Memory::default();
+    let mut kinds = Vec::new();
+    for (vlan, seconds) in [(20, NOW), (30, NOW + 1)] {
+        let mut cases = Vec::new();
+        let seen = Sighting { vlan, ..sighting(SightingKind::Frame, rogue(), seconds) };
+        binding.judge(&seen, usual, &memory, &mut cases);
+        kinds.push(cases.iter().map(|case| case.kind).collect::<Vec<_>>());
+    }
+    assert_eq!(kinds, [vec![], vec!["vlan-bridging"]]);
+}
+
+#[test]
+fn routers_and_virtual_addresses_may_speak_for_many() {
+    let mut learner = Binding::default();
+    let router = host(1, 1, DeviceType::NetworkDevice);
+    for low in 1..=9u8 {
+        let routed = Endpoint { ip: Ip::v4([10, 0, 77, low]), ..router };
+        learner.learn(&sighting(SightingKind::Frame, routed, START));
+    }
+    let (bindings, stations) = learner.to_baseline();
+    assert!(stations.iter().any(|station| station.mac == router.mac && station.is_router));
+    assert!(bindings.is_empty());
+    let mut watch = Watch::new();
+    watch.sees(&sighting(reply(true, ward(1).ip), pump(1), NOW));
+    let shared = Endpoint { mac: Mac([0, 0, 0x5e, 0, 1, 7]), ip: pump(1).ip, ..pump(1) };
+    watch.sees(&sighting(reply(false, ward(1).ip), shared, NOW));
+    assert_eq!(watch.end(), vec![]);
+}

@@ -17,6 +17,21 @@ use crate::state::{Key, Now, State, tick};
 use crate::table::{Access, Action, Mode, RuleId, SegmentId, ServiceClass};
 
 /// Judges one frame at a time. `frame_len` counts bytes on the wire. Total: never fails, never panics.
+///
+/// ```
+/// # #[cfg(feature = "user")] {
+/// use abi::address::Timestamp;
+/// use abi::headers::read_ethernet;
+/// use abi::judge::{Builtin, Fate, Reason, judge};
+/// use abi::state::State;
+///
+/// let mut arp = [0xff; 42];
+/// arp[12..14].copy_from_slice(&[0x08, 0x06]);
+/// let judged = judge(&mut State::boxed(), read_ethernet(&arp).headers(), 42, Timestamp(0));
+/// assert_eq!(judged.verdict.reason, Reason::Builtin(Builtin::Arp));
+/// assert_eq!(judged.verdict.fate(), Fate::Pass);
+/// # }
+/// ```
 #[inline]
 pub fn judge(state: &mut State, headers: &Headers, frame_len: u32, now: Timestamp) -> Judgement {
     let judgement = match builtin(headers) {

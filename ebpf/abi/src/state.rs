@@ -104,7 +104,8 @@ pub struct Counters {
     pub pairs: [PairTally; SEGMENTS * SEGMENTS],
     /// By built-in allowance, in the order of [`Builtin::ALL`]. They are in no other table.
     pub builtins: [Tally; Builtin::ALL.len()],
-    /// Cached verdicts that were judged again because a newer generation was published.
+    /// Cached verdicts that were judged again because a newer generation was published, or because the flow began that
+    /// their frames answer.
     pub rejudged: u64,
     /// Live flows that had to give way to others.
     pub evicted: u64,

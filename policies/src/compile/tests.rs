@@ -78,11 +78,11 @@ impl Sketch {
         );
         for (at, within) in self.segments.iter().enumerate() {
             let within = within.map_or(String::new(), |action| format!(", within: {}", action_word(action)));
-            text += &format!("  s{}: {{ match: {{ vlan: {} }}{within} }}\n", at + 1, at + 1);
+            text += &*format!("  s{}: {{ match: {{ vlan: {} }}{within} }}\n", at + 1, at + 1);
         }
         text += "services:\n";
         for (at, ranges) in self.services.iter().enumerate() {
-            text += &format!("  v{at}: {{ {} }}\n", ports_text(ranges));
+            text += &*format!("  v{at}: {{ {} }}\n", ports_text(ranges));
         }
         // The rules of both sections keep their order, and with it their numbers: one section for each run.
         let mut files = Vec::new();
@@ -105,22 +105,22 @@ impl Sketch {
         };
         let mut text = format!("from: {}, to: {}", side(&rule.from), side(&rule.to));
         if let Some(except) = rule.except {
-            text += &format!(", except: {}", self.name(except));
+            text += &*format!(", except: {}", self.name(except));
         }
         match &rule.ports {
             SketchPorts::Any => text += ", service: any",
             SketchPorts::Some { services, inline } => {
                 if !services.is_empty() {
                     let names: Vec<String> = services.iter().map(|at| format!("v{at}")).collect();
-                    text += &format!(", service: [{}]", names.join(", "));
+                    text += &*format!(", service: [{}]", names.join(", "));
                 }
                 if !inline.is_empty() {
-                    text += &format!(", {}", ports_text(inline));
+                    text += &*format!(", {}", ports_text(inline));
                 }
             }
         }
         if let Some(mode) = rule.mode {
-            text += &format!(", mode: {}", word(mode));
+            text += &*format!(", mode: {}", word(mode));
         }
         text
     }
@@ -142,7 +142,7 @@ impl Sketch {
             .rules
             .iter()
             .enumerate()
-            .filter(|(_, rule)| self.matches(rule, from, to, protocol, port))
+            .filter(|(_, rule)| self.matches(rule, (from, to), protocol, port))
             .collect();
         let mode = |rule: &SketchRule| rule.mode.unwrap_or(self.mode);
         for strict in [Mode::Enforce, Mode::Alert, Mode::Observe] {
@@ -174,7 +174,7 @@ impl Sketch {
         (Cell { rule: None, action, mode }, trial)
     }
 
-    fn matches(&self, rule: &SketchRule, from: usize, to: usize, protocol: u8, port: u16) -> bool {
+    fn matches(&self, rule: &SketchRule, (from, to): (usize, usize), protocol: u8, port: u16) -> bool {
         let side = |side: &Side, segment: usize| match side {
             Side::Every => (1..=self.segments.len()).contains(&segment) && rule.except != Some(segment),
             Side::Some(all) => all.contains(&segment),
@@ -202,9 +202,9 @@ fn ports_text(ranges: &[Range]) -> String {
     };
     let mut parts = Vec::new();
     for (name, number) in [("tcp", 6), ("udp", 17)] {
-        let ports = of(number);
-        if !ports.is_empty() {
-            parts.push(format!("{name}: [{}]", ports.join(", ")));
+        let ranges = of(number);
+        if !ranges.is_empty() {
+            parts.push(format!("{name}: [{}]", ranges.join(", ")));
         }
     }
     let protocols: Vec<&str> = [("icmp", 1), ("47", 47)]

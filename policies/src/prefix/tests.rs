@@ -80,15 +80,14 @@ proptest! {
     ) {
         let outside = internet(&declared);
         let found = longest(&[declared.clone(), outside.clone()].concat(), ip);
-        match longest(&declared, ip) {
-            Some(wanted) => prop_assert_eq!(found, Some(wanted)),
-            None => {
-                let host = match ip.as_v4() {
-                    Some([first, ..]) => first != 0 && first < 224,
-                    None => ip.0[0] >> 5 == 1 || ip.0.starts_with(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]),
-                };
-                prop_assert_eq!(found.is_some(), host && !ip.is_internal() && !ip.is_group(), "{}", ip);
-            }
+        if let Some(wanted) = longest(&declared, ip) {
+            prop_assert_eq!(found, Some(wanted));
+            return Ok(());
         }
+        let host = match ip.as_v4() {
+            Some([first, ..]) => first != 0 && first < 224,
+            None => ip.0[0] >> 5 == 1 || ip.0.starts_with(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]),
+        };
+        prop_assert_eq!(found.is_some(), host && !ip.is_internal() && !ip.is_group(), "{}", ip);
     }
 }

@@ -40,7 +40,7 @@ fn every_policy_of_the_documentation_compiles_without_warning() {
         }
         seen += 1;
     }
-    assert!(seen > 1, "{seen} policies in the documentation");
+    assert!(seen > 0, "{seen} policies in the documentation");
 }
 
 #[test]

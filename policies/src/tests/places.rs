@@ -109,6 +109,10 @@ fn the_sample_policy_allows_the_day_of_the_hospital_and_denies_what_was_done_to_
     }
     for &(from, to, protocol, port) in HOSTILE {
         let cell = decide(from, to, protocol, port);
-        assert_eq!((cell.action, cell.mode), (Action::Deny, Mode::Observe), "{from} to {to} {protocol}/{port}");
+        assert_eq!(
+            (cell.action, cell.mode),
+            (Action::Deny, Mode::Observe),
+            "{from} to {to} {protocol}/{port}"
+        );
     }
 }

@@ -5,7 +5,6 @@ use crate::command::{Learn, Quiet};
 use crate::exit::{Exit, Failure};
 use crate::replay::{feed, settings};
 use detectors::learn::Learner;
-use detectors::settings::Settings as DetectorSettings;
 use engine::engine::Engine;
 use engine::watch::Watch;
 use std::io::Write;
@@ -17,7 +16,7 @@ use std::path::Path;
 /// An input cannot be read as a capture, there is nothing to learn from, or the baseline cannot be written.
 pub fn run(request: &Learn) -> Result<Exit, Failure> {
     let captures = Captures::open(&request.inputs)?;
-    let watch = Watch::Learn(Box::new(Learner::new(DetectorSettings::default())));
+    let watch = Watch::Learn(Box::new(Learner::new()));
     let mut engine = Engine::new(&settings(), None, watch);
     feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, _| {
         outputs.clear();

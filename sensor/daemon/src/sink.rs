@@ -6,7 +6,7 @@ mod json;
 mod names;
 mod rows;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub(crate) mod summary;
 mod words;
 

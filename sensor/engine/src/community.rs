@@ -23,7 +23,7 @@ enum Order {
     AsIs,
 }
 
-/// The Community ID with seed 0. For ICMP and ICMPv6 `src.1` is the type and `dst.1` the code, as in the header;
+/// The Community ID with seed 0. For ICMP of either version `src.1` is the type and `dst.1` the code, as in the header;
 /// protocols without ports take no part of `src.1` and `dst.1`.
 #[must_use]
 pub fn community_id(protocol: u8, src: (Ip, u16), dst: (Ip, u16)) -> CommunityId {
@@ -64,7 +64,7 @@ const fn counterpart_v4(kind: u16) -> Option<u16> {
     }
 }
 
-/// The ICMPv6 type that answers (or asked for) this one (RFC 4443, 2710, 4861, 4620, 6275).
+/// The `ICMPv6` type that answers (or asked for) this one (RFC 4443, 2710, 4861, 4620, 6275).
 const fn counterpart_v6(kind: u16) -> Option<u16> {
     match kind {
         128 => Some(129),

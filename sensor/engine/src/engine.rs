@@ -184,8 +184,13 @@ impl Engine {
             }
             self.reader.read(flow, from, frame, at);
         }
-        if protocol::ICMPV6 == headers.protocol {
-            self.discovery(frame, at);
+        match headers.protocol {
+            protocol::ICMP => self.quoted(frame),
+            protocol::ICMPV6 => {
+                self.quoted(frame);
+                self.discovery(frame, at);
+            }
+            _ => {}
         }
         if !self.reader.exchanges.is_empty() {
             self.exchanges(place, frame, out);
@@ -193,6 +198,30 @@ impl Engine {
         self.announce(place);
         self.split_active(place, out);
         self.table.touch(place);
+    }
+
+    /// An ICMP error quotes the packet that it is about (RFC 792, RFC 4443 section 3). Its ports count as a key between the
+    /// two ends of the error, as they do in tools that take the first address and the first port of a frame.
+    fn quoted(&mut self, frame: &Frame<'_>) {
+        let headers = &frame.headers;
+        let error = match headers.protocol {
+            protocol::ICMP => matches!(headers.src_port, 3..=5 | 11 | 12),
+            _ => matches!(headers.src_port, 1..=4),
+        };
+        let start = usize::from(headers.transport_offset) + 8;
+        let Some(quote) = frame.bytes.get(start..).filter(|_| error && headers.transport_offset > 0) else { return };
+        let reading = abi::headers::read_ip(quote);
+        let inner = reading.headers();
+        let Some(&[a, b, c, d]) =
+            quote.get(usize::from(inner.transport_offset)..).and_then(|transport| transport.first_chunk())
+        else {
+            return;
+        };
+        if inner.transport_offset > 0 && !matches!(inner.fragment, abi::headers::Fragment::Later { .. }) {
+            let ports = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            let seen = Headers { protocol: inner.protocol, src_port: ports.0, dst_port: ports.1, ..*headers };
+            self.keys.add(&Key::of(&seen).0);
+        }
     }
 
     /// Whether a frame belongs to the flow at a place: not after its time-out, and a SYN begins anew what was over.

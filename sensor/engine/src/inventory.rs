@@ -172,10 +172,12 @@ impl Inventory {
     /// Looks up the sender of a frame, and makes a device of it if it is new. `None` when it cannot be one (a group
     /// address as source, no address at all) or when the inventory is full.
     pub(crate) fn sender(&mut self, sender: &Sender) -> Option<Met> {
-        let Sender { mac, ip, at, .. } = *sender;
-        if mac.is_group() || ip.is_group() {
+        let Sender { mac, at, .. } = *sender;
+        if mac.is_group() || sender.ip.is_group() {
             return None;
         }
+        // A client without an address yet sends from 0.0.0.0 (RFC 2131) or `::` (RFC 4861).
+        let ip = if sender.ip == Ip::v4([0; 4]) { Ip::NONE } else { sender.ip };
         let met = if mac.is_none() {
             if ip.is_none() {
                 return None;

@@ -4,6 +4,7 @@ use abi::address::Timestamp;
 use detectors::detector::Detector;
 use detectors::finding::Finding;
 use detectors::learn::Learner;
+use detectors::settings::Overflow;
 use detectors::record::{Activity, FlowRecord, Sighting};
 
 /// The onlooker of a run.
@@ -57,11 +58,24 @@ impl Watch {
         }
     }
 
-    /// What reached a bound.
+    /// What reached a bound, by name.
     pub(crate) fn overflows(&self) -> Vec<(&'static str, u64)> {
-        match self {
-            Watch::Detect(detector) => detector.overflows(),
-            Watch::Learn(learner) => learner.overflows(),
-        }
+        let overflow = match self {
+            Watch::Detect(detector) => detector.overflow(),
+            Watch::Learn(learner) => learner.overflow(),
+        };
+        let Overflow { devices, acts, pairs, flows, bindings, names, zones, windows, held } = overflow;
+        let all = [
+            ("detector_devices", devices),
+            ("detector_acts", acts),
+            ("detector_pairs", pairs),
+            ("detector_flows", flows),
+            ("detector_bindings", bindings),
+            ("detector_names", names),
+            ("detector_zones", zones),
+            ("detector_windows", windows),
+            ("detector_held", held),
+        ];
+        all.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 }

@@ -36,14 +36,16 @@ const fn stop(layer: Layer, at: usize) -> Stop {
 /// A frame that was captured short is whole as long as its headers are: lengths come from the headers.
 #[inline]
 pub fn read_ethernet(frame: &[u8]) -> Reading {
-    let mut headers = Headers::default();
     let Some(&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low]) = frame.first_chunk::<14>() else {
-        return Reading::Cut { headers, layer: Layer::Link, at: 0 };
+        return Reading::Cut { headers: Headers::default(), layer: Layer::Link, at: 0 };
     };
-    headers.dst_mac = Mac([d0, d1, d2, d3, d4, d5]);
-    headers.src_mac = Mac([s0, s1, s2, s3, s4, s5]);
-    headers.ether_type = u16::from_be_bytes([high, low]);
-    read_link_payload(headers, frame, 14)
+    let link = Headers {
+        dst_mac: Mac([d0, d1, d2, d3, d4, d5]),
+        src_mac: Mac([s0, s1, s2, s3, s4, s5]),
+        ether_type: u16::from_be_bytes([high, low]),
+        ..Headers::default()
+    };
+    read_link_payload(link, frame, 14)
 }
 
 /// Reads an IP datagram that has no link header. Its version nibble decides; `ether_type` is set to match.
@@ -62,10 +64,12 @@ pub fn read_ip(bytes: &[u8]) -> Reading {
 /// begins at offset `at` of `bytes` (VLAN tags included). For cooked and other captures without Ethernet headers.
 #[inline]
 pub fn read_link_payload(link: Headers, bytes: &[u8], at: u16) -> Reading {
-    let mut headers = link;
-    match link_payload(&mut headers, bytes, usize::from(at)) {
-        Ok(()) => Reading::Whole(headers),
-        Err(Stop { layer, at }) => Reading::Cut { headers, layer, at: offset(at) },
+    // The headers are written where they are returned: a copy of what was just stored in small parts would wait for it.
+    let mut reading = Reading::Whole(link);
+    let Reading::Whole(headers) = &mut reading else { return reading };
+    match link_payload(headers, bytes, usize::from(at)) {
+        Ok(()) => reading,
+        Err(Stop { layer, at }) => Reading::Cut { headers: *headers, layer, at: offset(at) },
     }
 }
 

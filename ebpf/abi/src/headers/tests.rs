@@ -139,7 +139,10 @@ fn fragments_are_first_later_or_whole() {
     assert_eq!((first.fragment, first.src_port, first.payload_len), (Fragment::First { id: 0x1234 }, 53, 8));
     let later = whole(&frame(&[&[8, 0], &ipv4(17, 16, 0x00b9), &udp(1000), &[0; 8]]));
     assert_eq!(later.fragment, Fragment::Later { id: 0x1234, offset: 0xb9 * 8 });
-    assert_eq!((later.src_port, later.transport_offset, later.payload_offset, later.payload_len), (0, 0, 34, 16));
+    assert_eq!(
+        (later.src_port, later.transport_offset, later.payload_offset, later.payload_len),
+        (0, 0, 34, 16)
+    );
     let unfragmented = whole(&frame(&[&[8, 0], &ipv4(17, 16, 0x4000), &udp(16), &[0; 8]]));
     assert_eq!(unfragmented.fragment, Fragment::Whole);
 }

@@ -28,6 +28,10 @@ struct Own {
 pub(super) fn flow(state: &mut State, headers: &Headers, miss: &Miss) -> Judgement {
     let own = own(state, miss);
     let (verdict, direction) = verdict(state, headers, miss, own.as_ref());
+    if let (Action::Allow, Direction::Forward) = (verdict.action, direction) {
+        // Frames that came too early to be replies were denied (captures put frames out of order); now they are replies.
+        state.flows.reconsider(&miss.key.reversed(), miss.now.seed);
+    }
     let Some(own) = own else {
         return Judgement { verdict, event: begin(state, headers, miss, (verdict, direction)) };
     };

@@ -127,7 +127,8 @@ fn a_rule_allows_and_is_counted() {
 
 #[test]
 fn a_denial_drops_only_where_it_is_enforced() {
-    for (mode, fate) in [(Mode::Observe, Fate::Pass), (Mode::Alert, Fate::Pass), (Mode::Enforce, Fate::Drop)] {
+    for (mode, fate) in [(Mode::Observe, Fate::Pass), (Mode::Alert, Fate::Pass), (Mode::Enforce, Fate::Drop)]
+    {
         let mut state = world(mode);
         let denied = see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22)));
         assert_eq!(facts(denied.verdict), (Action::Deny, Reason::Default, 0));
@@ -144,7 +145,10 @@ fn a_reply_carries_the_segments_and_rule_of_the_flow_that_it_answers() {
     see(&mut state, &udp((PUMP, 50_000), (SERVER, 443)));
     let reply = see(&mut state, &udp((SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(reply.verdict), (Action::Allow, Reason::Reply, 7));
-    assert_eq!((reply.verdict.from, reply.verdict.to, reply.verdict.service), (segment(1), segment(2), HTTPS));
+    assert_eq!(
+        (reply.verdict.from, reply.verdict.to, reply.verdict.service),
+        (segment(1), segment(2), HTTPS)
+    );
     assert_eq!(state.counters.pairs[258].allowed, 2);
 }
 
@@ -156,6 +160,17 @@ fn what_looks_like_a_reply_to_nothing_is_denied() {
     see(&mut state, &udp((PUMP, 50_001), (SERVER, 443)));
     let other_port = see(&mut state, &udp((SERVER, 443), (PUMP, 50_002)));
     assert_eq!(other_port.verdict.action, Action::Deny);
+}
+
+#[test]
+fn a_reply_that_came_before_its_question_does_not_stay_denied() {
+    let mut state = world(Mode::Enforce);
+    let reply = udp((SERVER, 443), (PUMP, 50_000));
+    assert_eq!(see(&mut state, &Headers { vlan: [9, 0], ..reply }).verdict.action, Action::Deny);
+    assert_eq!(see(&mut state, &reply).verdict.action, Action::Deny);
+    see(&mut state, &udp((PUMP, 50_000), (SERVER, 443)));
+    assert_eq!(facts(see(&mut state, &reply).verdict), (Action::Allow, Reason::Reply, 7));
+    assert_eq!(see(&mut state, &Headers { vlan: [9, 0], ..reply }).verdict.reason, Reason::Reply);
 }
 
 #[test]
@@ -189,12 +204,11 @@ fn an_answer_to_a_denied_flow_has_its_verdict_and_is_not_told_again() {
 #[test]
 fn an_echo_reply_answers_an_echo_request_and_comes_never_unasked() {
     let mut state = world(Mode::Enforce);
-    let ping = packet(protocol::ICMP, (PUMP, 8), (SERVER, 0));
-    let pong = packet(protocol::ICMP, (SERVER, 0), (PUMP, 0));
-    assert_eq!(see(&mut state, &pong).verdict.action, Action::Deny);
-    state.publish();
-    assert_eq!(facts(see(&mut state, &ping).verdict), (Action::Allow, Reason::Rule, 8));
-    assert_eq!(facts(see(&mut state, &pong).verdict), (Action::Allow, Reason::Reply, 8));
+    let request = packet(protocol::ICMP, (PUMP, 8), (SERVER, 0));
+    let reply = packet(protocol::ICMP, (SERVER, 0), (PUMP, 0));
+    assert_eq!(see(&mut state, &reply).verdict.action, Action::Deny);
+    assert_eq!(facts(see(&mut state, &request).verdict), (Action::Allow, Reason::Rule, 8));
+    assert_eq!(facts(see(&mut state, &reply).verdict), (Action::Allow, Reason::Reply, 8));
     let error = packet(protocol::ICMP, (SERVER, 3), (PUMP, 1));
     assert_eq!(see(&mut state, &error).verdict.action, Action::Deny);
 }
@@ -279,7 +293,10 @@ fn a_new_mac_address_on_a_known_flow_is_one_event_and_no_drop() {
     let moved = Headers { src_mac: mac(STRANGER), ..flow };
     let judged = see(&mut state, &moved);
     assert_eq!(judged.event, Some(Event::MacMoved { from: mac(PUMP) }));
-    assert_eq!((facts(judged.verdict), judged.verdict.fate()), ((Action::Allow, Reason::Rule, 7), Fate::Pass));
+    assert_eq!(
+        (facts(judged.verdict), judged.verdict.fate()),
+        ((Action::Allow, Reason::Rule, 7), Fate::Pass)
+    );
     assert_eq!(see(&mut state, &moved).event, None);
     assert_eq!((state.counters.mac_moved, state.counters.rejudged), (1, 0));
 }

@@ -2,7 +2,8 @@
 //!
 //! A key may lie in either of two buckets of four entries. Entries fill a bucket in order and are never removed, only
 //! replaced, so a lookup ends at the first empty entry, and the second bucket is read only where the first is full.
-//! Where both are full the oldest gives way: first the idle, then the denied, then the allowed.
+//! Where both are full, an entry that can also lie elsewhere is moved there; if there is none, the oldest gives way: first
+//! the idle, then the denied, then the allowed.
 
 use crate::address::{Mac, SECOND, Timestamp};
 use crate::headers::{Headers, protocol};
@@ -145,6 +146,10 @@ const IN_USE: u8 = 1;
 const BACKWARD: u8 = 2;
 
 impl Entry {
+    const fn key(&self) -> Key {
+        Key { addresses: self.addresses, tuple: self.tuple }
+    }
+
     pub(crate) const fn is_live(&self, now: u32) -> bool {
         age(now, self.last) <= FLOW_LIFE
     }
@@ -203,6 +208,12 @@ impl Entry {
 pub(crate) struct Slot {
     bucket: usize,
     way: usize,
+}
+
+impl Slot {
+    fn of_bucket(bucket: usize) -> impl Iterator<Item = Slot> {
+        (0..WAYS).map(move |way| Slot { bucket, way })
+    }
 }
 
 /// What became of an insertion.
@@ -279,6 +290,11 @@ impl FlowTable {
                 break;
             }
         }
+        if !matches!(best, Some((Rank::Empty | Rank::Idle(_), _)))
+            && let Some(slot) = self.make_room(key.buckets(seed), fresh.now, seed)
+        {
+            best = Some((Rank::Empty, slot));
+        }
         let Some((rank, slot)) = best else { return Inserted::Refused };
         let outcome = match (rank, fresh.verdict.action) {
             (Rank::Empty | Rank::Idle(_), _) => Inserted::Free,
@@ -289,6 +305,31 @@ impl FlowTable {
             *entry = fresh.entry(key);
         }
         outcome
+    }
+
+    /// Moves an entry of two full buckets into its second bucket, if that has room; its first one stays full with the
+    /// entry that comes instead, so it will be found.
+    fn make_room(&mut self, buckets: [usize; 2], now: u32, seed: u64) -> Option<Slot> {
+        let (from, to) = buckets.into_iter().flat_map(Slot::of_bucket).find_map(|from| {
+            let [first, second] = self.entry(from)?.key().buckets(seed);
+            let roomy = |entry: &Entry| matches!(Rank::of(entry, now), Rank::Empty | Rank::Idle(_));
+            let way = self.buckets.get(second)?.iter().position(roomy)?;
+            (first == from.bucket).then_some((from, Slot { bucket: second, way }))
+        })?;
+        let moved = *self.entry(from)?;
+        *self.entry_mut(to)? = moved;
+        Some(from)
+    }
+
+    /// Has denials of a key judged again at their next frame, in any VLAN.
+    pub(crate) fn reconsider(&mut self, key: &Key, seed: u64) {
+        for bucket in key.buckets(seed) {
+            for entry in self.buckets.get_mut(bucket).into_iter().flatten() {
+                if entry.is_like(key) && entry.verdict().action == Action::Deny {
+                    entry.generation = 0;
+                }
+            }
+        }
     }
 
     /// Begins a flow anew in the entry that it already has.

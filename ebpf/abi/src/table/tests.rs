@@ -19,7 +19,8 @@ fn cell(rule: u16, deny: u8, mode: u8) -> Cell {
 fn empty_tables_allow_and_observe() {
     let tables = Tables::boxed();
     for (from, to, class) in [(0, 0, 0), (1, 0, 9), (255, 255, 255)] {
-        let access = Access { from: SegmentId::new(from), to: SegmentId::new(to), service: ServiceClass(class) };
+        let access =
+            Access { from: SegmentId::new(from), to: SegmentId::new(to), service: ServiceClass(class) };
         assert_eq!(tables.decide(access), Cell::OBSERVED);
     }
     assert_eq!(tables.class(6, 443), ServiceClass(0));

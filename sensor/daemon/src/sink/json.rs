@@ -13,6 +13,7 @@ pub(crate) struct Json {
 /// The decimal text of every byte, for addresses.
 const OCTETS: [([u8; 3], u8); 256] = octets();
 
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiling; the index is a byte and the table has 256")]
 const fn octets() -> [([u8; 3], u8); 256] {
     let mut table = [([b'0'; 3], 1); 256];
     let mut n: u8 = 0;
@@ -312,7 +313,7 @@ impl Json {
 
     /// One group of an IPv6 address, without zeros in front.
     fn group(&mut self, group: u16) {
-        let digits = [group >> 12, group >> 8 & 15, group >> 4 & 15, group & 15].map(|digit| hex_digit(digit as u8));
+        let digits = [group >> 12, group >> 8, group >> 4, group].map(|digit| hex_digit((digit & 15) as u8));
         let zeros = (group.leading_zeros() / 4).min(3) as usize;
         self.bytes.extend_from_slice(digits.get(zeros..).unwrap_or_default());
     }

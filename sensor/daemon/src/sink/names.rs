@@ -7,7 +7,7 @@ use policies::{Compiled, Criticality, Rule};
 pub(crate) const UNASSIGNED: &str = "unassigned";
 
 /// The names of one run. Without a policy there are none, and rows say `null`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
     policy: Option<&'a Compiled>,
 }

@@ -5,7 +5,7 @@ mod conform;
 
 use super::json::Json;
 use super::summary::Report;
-use super::{Folder, Names, rows, samples, summary};
+use super::{Folder, Names, rows, samples, summary, words};
 use abi::app::App;
 use abi::device::DeviceType;
 use conform::{assert_folder_conforms, mistakes, schema};
@@ -194,13 +194,42 @@ fn the_examples_of_the_documentation_are_what_the_schemas_say() {
     }
 }
 
+/// What `docs/output.md` says of a file.
+fn section(file: &str) -> String {
+    let text = std::fs::read_to_string(conform::docs().join("output.md")).unwrap();
+    text.split("\n## `").find(|section| section.starts_with(file)).unwrap().to_owned()
+}
+
 #[test]
 fn the_documentation_names_every_field() {
-    let text = std::fs::read_to_string(conform::docs().join("output.md")).unwrap();
     for (file, name) in documented() {
-        let section = text.split("\n## `").find(|section| section.starts_with(file)).unwrap();
+        let section = section(file);
         for field in schema(name)["properties"].as_object().unwrap().keys() {
             assert!(section.contains(&format!("| `{field}`")), "docs/output.md: {file} does not explain `{field}`");
         }
+    }
+}
+
+#[test]
+fn the_documentation_names_every_operation_and_what_it_says() {
+    let section = section("sessions.jsonl");
+    for sample in samples::sessions() {
+        let said = &sample.exchange.said;
+        let documented = |name: &str| section.contains(&format!("`{name}`"));
+        assert!(documented(said.app().word()) && documented(said.op()), "{} {}", said.app(), said.op());
+        said.fields(&mut |name, _| {
+            let short = name.strip_prefix("responder_").unwrap_or(name);
+            assert!(documented(short), "docs/output.md does not name `{name}` of {}", said.app());
+        });
+    }
+}
+
+#[test]
+fn the_documentation_has_the_criticality_of_every_type() {
+    let section = section("devices.jsonl");
+    for class in DeviceType::ALL {
+        let row = format!("| `{}` |", words::criticality(class));
+        let line = section.lines().find(|line| line.starts_with(&row)).unwrap_or_default();
+        assert!(line.contains(&format!("`{class}`")), "{class} is not in the row {row}");
     }
 }

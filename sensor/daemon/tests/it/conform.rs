@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The files of rows and the schema of each.
-pub const ROWS: [(&str, &str); 5] = [
+pub(crate) const ROWS: [(&str, &str); 5] = [
     ("flows.jsonl", "flow"),
     ("sessions.jsonl", "session"),
     ("verdicts.jsonl", "verdict"),
@@ -14,19 +14,19 @@ pub const ROWS: [(&str, &str); 5] = [
 ];
 
 /// The schema `docs/schema/NAME.schema.json`.
-pub fn schema(name: &str) -> Value {
+pub(crate) fn schema(name: &str) -> Value {
     let path = docs().join("schema").join(format!("{name}.schema.json"));
     let text = fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
 }
 
 /// The folder `docs` of the repository.
-pub fn docs() -> std::path::PathBuf {
+pub(crate) fn docs() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
 /// What the schema called `name` has against `rows`: one text for each mistake, with the row's number from 1.
-pub fn mistakes<'a>(name: &str, rows: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn mistakes<'a>(name: &str, rows: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let schema = schema(name);
     jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|mistake| panic!("{name}: {mistake}"));
     let validator = jsonschema::draft202012::new(&schema).unwrap_or_else(|mistake| panic!("{name}: {mistake}"));
@@ -44,7 +44,7 @@ pub fn mistakes<'a>(name: &str, rows: impl IntoIterator<Item = &'a str>) -> Vec<
 
 /// Asserts that every row of an output folder, and its summary, is what the schemas promise, and that the summary
 /// counts the rows that are there.
-pub fn assert_folder_conforms(dir: &Path) {
+pub(crate) fn assert_folder_conforms(dir: &Path) {
     let read = |file: &str| {
         let path = dir.join(file);
         fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
@@ -57,13 +57,7 @@ pub fn assert_folder_conforms(dir: &Path) {
         assert!(text.is_empty() || text.ends_with('\n'), "{file} ends in the middle of a row");
         wrong.extend(mistakes(name, text.lines()));
         let rows = text.lines().count() as u64;
-        let counted = match name {
-            "flow" => summary["flows"].as_u64(),
-            "device" => summary["devices"].as_u64(),
-            "session" => sum(&summary["sessions"]),
-            "verdict" => sum(&summary["verdicts"]),
-            _ => sum(&summary["incidents"]),
-        };
+        let counted = summary.get(format!("{name}s")).and_then(sum);
         if counted != Some(rows) {
             wrong.push(format!("{file} has {rows} rows, the summary counts {counted:?}"));
         }
@@ -72,6 +66,23 @@ pub fn assert_folder_conforms(dir: &Path) {
     assert!(wrong.is_empty(), "{} mistakes in {}:\n{}", wrong.len(), dir.display(), shown.join("\n"));
 }
 
+/// A count, or the sum of the counts of an object.
 fn sum(counts: &Value) -> Option<u64> {
-    counts.as_object()?.values().map(Value::as_u64).sum()
+    match counts.as_object() {
+        Some(counts) => counts.values().map(Value::as_u64).sum(),
+        None => counts.as_u64(),
+    }
+}
+
+#[test]
+#[should_panic(expected = "verdicts.jsonl has 1 rows, the summary counts Some(0)")]
+fn a_folder_whose_summary_does_not_count_its_rows_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for (file, _) in ROWS {
+        fs::write(dir.path().join(file), "").unwrap();
+    }
+    fs::write(dir.path().join("verdicts.jsonl"), "{}\n").unwrap();
+    let counts = r#"{"flows": 0, "sessions": {}, "verdicts": {"allow": 0, "deny": 0}, "incidents": {}, "devices": 0}"#;
+    fs::write(dir.path().join("summary.json"), counts).unwrap();
+    assert_folder_conforms(dir.path());
 }

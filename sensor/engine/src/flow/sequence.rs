@@ -1,87 +1,178 @@
 //! TCP sequence numbers of one direction (RFC 9293 section 3.4): what came in order, what came again, what never came.
 
+/// Holes that are remembered. When there are more, the oldest is forgotten: what is lost is estimated from below.
+const HOLES: usize = 8;
+/// No window is larger (RFC 7323 section 2.3): what lies further off belongs to another connection, or is forged.
+const FAR: i32 = 1 << 30;
+
+/// Numbers from `start` up to `end` that have not been seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hole {
+    start: u32,
+    end: u32,
+}
+
 /// The numbers of one direction. `Copy` and small: every TCP flow has two, dissected or not.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sequence {
-    /// The next number expected, once `known`.
-    next: u32,
-    /// One stretch of bytes seen beyond `next`: start and end.
-    island: Option<(u32, u32)>,
-    known: bool,
+    /// The number of the first byte, if the opening was seen.
+    start: Option<u32>,
+    /// Behind the highest number that was seen or acknowledged, once there is one.
+    top: Option<u32>,
+    /// The peer has everything before; counted from the first number on.
+    acked: u32,
+    /// Below `top`, in order.
+    holes: [Hole; HOLES],
+    open: u8,
 }
 
 /// How a segment stands to what came before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It begins where the last one ended.
-    InOrder,
-    /// It begins before; this many of its first bytes are old (all of them for a retransmission).
-    Old(u32),
-    /// This many bytes before it have not been seen.
-    Ahead(u32),
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Numbers that had been seen before.
+    pub(crate) again: u32,
+    /// Numbers that were acknowledged before they were seen: they had been given as missing, and are not.
+    pub(crate) recovered: u32,
+}
+
+const fn ahead(a: u32, b: u32) -> i32 {
+    a.wrapping_sub(b).cast_signed()
+}
+
+/// How many numbers two stretches share.
+fn shared(a: (u32, u32), b: (u32, u32)) -> u32 {
+    let start = if ahead(a.0, b.0) > 0 { a.0 } else { b.0 };
+    let end = if ahead(a.1, b.1) < 0 { a.1 } else { b.1 };
+    ahead(end, start).max(0).cast_unsigned()
 }
 
 impl Sequence {
+    /// The numbers of a direction whose SYN has the number `seq`, before that is taken.
+    pub(crate) fn opened(seq: u32) -> Sequence {
+        Sequence { start: Some(seq.wrapping_add(1)), ..Sequence::default() }
+    }
+
+    /// The number of the first byte, if the opening was seen.
+    pub(crate) const fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    /// The peer's SYN-ACK names the first byte, should the SYN itself not have been seen.
+    pub(crate) fn begins(&mut self, start: u32) {
+        self.start.get_or_insert(start);
+    }
+
     /// Takes a segment of `len` sequence numbers (payload, SYN and FIN) that begins at `seq`.
-    pub(crate) fn take(&mut self, seq: u32, len: u32) -> Place {
-        let end = seq.wrapping_add(len);
-        if !self.known {
-            *self = Sequence { next: end, island: None, known: true };
-            return Place::InOrder;
-        }
-        let distance = seq.wrapping_sub(self.next).cast_signed();
-        if distance > 0 {
-            self.island = match self.island {
-                Some((start, stop)) => Some((lower(start, seq), upper(stop, end))),
-                None => Some((seq, end)),
-            };
-            return Place::Ahead(distance.cast_unsigned());
-        }
-        if end.wrapping_sub(self.next).cast_signed() > 0 {
-            self.advance(end);
-        }
-        if distance == 0 { Place::InOrder } else { Place::Old(distance.unsigned_abs().min(len)) }
-    }
-
-    /// Takes an acknowledgment from the peer and gives the bytes that it covers but that were never seen.
-    pub(crate) fn acknowledged(&mut self, ack: u32) -> u32 {
-        if !self.known {
-            *self = Sequence { next: ack, island: None, known: true };
-            return 0;
-        }
-        let beyond = ack.wrapping_sub(self.next).cast_signed();
-        // Half of the space is no acknowledgment of ours: a new connection, or a forged number.
-        if beyond <= 0 || beyond > (1 << 30) {
-            return 0;
-        }
-        let missing = match self.island {
-            Some((start, _)) if start.wrapping_sub(ack).cast_signed() < 0 => start.wrapping_sub(self.next),
-            _ => beyond.cast_unsigned(),
+    pub(crate) fn take(&mut self, seq: u32, len: u32) -> Taken {
+        let Some(top) = self.top else {
+            (self.top, self.acked) = (Some(seq.wrapping_add(len)), seq);
+            return Taken::default();
         };
-        self.advance(ack);
-        missing
+        let end = seq.wrapping_add(len);
+        let distance = ahead(seq, top);
+        if !(-FAR..=FAR).contains(&distance) {
+            return Taken::default();
+        }
+        if ahead(end, top) > 0 || distance > 0 {
+            self.top = Some(end);
+        }
+        if distance > 0 {
+            self.hole(top, seq);
+            return Taken::default();
+        }
+        let old = if ahead(end, top) > 0 { (seq, top) } else { (seq, end) };
+        let (filled, recovered) = if self.open > 0 { self.fill(old) } else { (0, 0) };
+        Taken { again: shared(old, old).saturating_sub(filled), recovered }
     }
 
-    /// The next number expected, once anything was seen.
-    pub(crate) const fn next(&self) -> Option<u32> {
-        if self.known { Some(self.next) } else { None }
+    /// Takes an acknowledgment from the peer and gives the numbers that it covers for the first time and that were never
+    /// seen.
+    pub(crate) fn acknowledged(&mut self, ack: u32) -> u32 {
+        let Some(top) = self.top else {
+            (self.top, self.acked) = (Some(ack), ack);
+            return 0;
+        };
+        if !(1..=FAR).contains(&ahead(ack, self.acked)) || ahead(ack, top) > FAR {
+            return 0;
+        }
+        if ahead(ack, top) > 0 {
+            self.hole(top, ack);
+            self.top = Some(ack);
+        }
+        let covered = (self.acked, ack);
+        self.acked = ack;
+        self.holes().iter().map(|hole| shared(covered, (hole.start, hole.end))).fold(0, u32::saturating_add)
     }
 
-    fn advance(&mut self, to: u32) {
-        self.next = to;
-        if let Some((start, stop)) = self.island
-            && start.wrapping_sub(self.next).cast_signed() <= 0
-        {
-            self.next = upper(self.next, stop);
-            self.island = None;
+    fn holes(&self) -> &[Hole] {
+        self.holes.get(..usize::from(self.open)).unwrap_or_default()
+    }
+
+    fn hole(&mut self, start: u32, end: u32) {
+        if usize::from(self.open) == HOLES {
+            self.forget(0);
+        }
+        if let Some(place) = self.holes.get_mut(usize::from(self.open)) {
+            *place = Hole { start, end };
+            self.open += 1;
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        if let Some(rest) = self.holes.get_mut(place..usize::from(self.open)) {
+            rest.rotate_left(1);
+            self.open -= 1;
+        }
+    }
+
+    /// What was seen late is no hole any more: how much of `seen` that is, and how much of it had been acknowledged.
+    fn fill(&mut self, seen: (u32, u32)) -> (u32, u32) {
+        let (mut filled, mut recovered) = (0u32, 0u32);
+        let mut place = 0;
+        while let Some(&Hole { start, end }) = self.holes().get(place) {
+            let part = shared(seen, (start, end));
+            if part == 0 {
+                place += 1;
+                continue;
+            }
+            let from = if ahead(seen.0, start) > 0 { seen.0 } else { start };
+            let to = from.wrapping_add(part);
+            filled = filled.saturating_add(part);
+            if ahead(self.acked, from) > 0 {
+                let known = if ahead(self.acked, to) < 0 { self.acked } else { to };
+                recovered = recovered.saturating_add(known.wrapping_sub(from));
+            }
+            match (from == start, to == end) {
+                (true, true) => self.forget(place),
+                (true, false) => self.trim(place, Hole { start: to, end }),
+                (false, true) => self.trim(place, Hole { start, end: from }),
+                (false, false) => {
+                    self.trim(place, Hole { start, end: from });
+                    self.split(place + 1, Hole { start: to, end });
+                    return (filled, recovered);
+                }
+            }
+        }
+        (filled, recovered)
+    }
+
+    fn trim(&mut self, place: usize, hole: Hole) {
+        if let Some(old) = self.holes.get_mut(place) {
+            *old = hole;
+        }
+    }
+
+    /// Puts a hole between others. Where there is no room for it, it is forgotten.
+    fn split(&mut self, place: usize, hole: Hole) {
+        if usize::from(self.open) < HOLES {
+            self.open += 1;
+            if let Some(rest) = self.holes.get_mut(place..usize::from(self.open)) {
+                rest.rotate_right(1);
+            }
+            self.trim(place, hole);
         }
     }
 }
 
-const fn lower(a: u32, b: u32) -> u32 {
-    if a.wrapping_sub(b).cast_signed() < 0 { a } else { b }
-}
-
-const fn upper(a: u32, b: u32) -> u32 {
-    if a.wrapping_sub(b).cast_signed() > 0 { a } else { b }
-}
+#[cfg(test)]
+mod tests;

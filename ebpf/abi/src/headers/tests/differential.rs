@@ -1,11 +1,14 @@
 //! etherparse builds frames and reads them again; where both read a frame whole, they must agree.
 
 use etherparse::{
-    IpFragOffset, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv4Options, Ipv6Extensions, Ipv6FragmentHeader,
-    Ipv6Header, Ipv6RawExtHeader, LinkExtSlice, NetSlice, PacketBuilder, SlicedPacket, TransportSlice,
+    IpFragOffset, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv4Options, Ipv6Extensions,
+    Ipv6FragmentHeader, Ipv6Header, Ipv6RawExtHeader, LinkExtSlice, NetSlice, PacketBuilder, SlicedPacket,
+    TransportSlice,
 };
 use proptest::collection::vec;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{
+    Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
 use proptest::test_runner::TestCaseError;
 
 use crate::address::{Ip, Mac};
@@ -37,15 +40,18 @@ struct Frame {
 
 fn frames() -> impl Strategy<Value = Frame> {
     let network = prop_oneof![
-        (any::<[u8; 4]>(), any::<[u8; 4]>(), 0_usize..=10)
-            .prop_map(|(src, dst, options)| Network::V4 { src, dst, options }),
-        (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<[bool; 3]>()).prop_map(|(src, dst, [hop, options, atomic])| {
-            Network::V6 { src, dst, hop, options, atomic }
+        (any::<[u8; 4]>(), any::<[u8; 4]>(), 0_usize..=10).prop_map(|(src, dst, options)| Network::V4 {
+            src,
+            dst,
+            options
         }),
+        (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<[bool; 3]>()).prop_map(
+            |(src, dst, [hop, options, atomic])| { Network::V6 { src, dst, hop, options, atomic } }
+        ),
     ];
     let transport = prop_oneof![Just(Transport::Tcp), Just(Transport::Udp), Just(Transport::Echo)];
-    (vec(1_u16..4095, 0..=3), network, transport, any::<(u16, u16)>(), any::<u8>(), 1_usize..200, 0_usize..8).prop_map(
-        |(tags, network, transport, ports, ttl, payload, padding)| Frame {
+    (vec(1_u16..4095, 0..=3), network, transport, any::<(u16, u16)>(), any::<u8>(), 1_usize..200, 0_usize..8)
+        .prop_map(|(tags, network, transport, ports, ttl, payload, padding)| Frame {
             tags,
             network,
             transport,
@@ -53,8 +59,7 @@ fn frames() -> impl Strategy<Value = Frame> {
             ttl,
             payload,
             padding,
-        },
-    )
+        })
 }
 
 fn ip(frame: &Frame) -> IpHeaders {
@@ -65,14 +70,16 @@ fn ip(frame: &Frame) -> IpHeaders {
             IpHeaders::Ipv4(header, Ipv4Extensions::default())
         }
         Network::V6 { src, dst, hop, options, atomic } => {
-            let header = Ipv6Header { hop_limit: frame.ttl, source: *src, destination: *dst, ..Ipv6Header::default() };
+            let header =
+                Ipv6Header { hop_limit: frame.ttl, source: *src, destination: *dst, ..Ipv6Header::default() };
             let raw = |wanted: bool, len: usize| {
                 wanted.then(|| Ipv6RawExtHeader::new_raw(IpNumber::TCP, &vec![0; len]).unwrap())
             };
             let extensions = Ipv6Extensions {
                 hop_by_hop_options: raw(*hop, 6),
                 destination_options: raw(*options, 22),
-                fragment: atomic.then(|| Ipv6FragmentHeader::new(IpNumber::TCP, IpFragOffset::ZERO, false, 77)),
+                fragment: atomic
+                    .then(|| Ipv6FragmentHeader::new(IpNumber::TCP, IpFragOffset::ZERO, false, 77)),
                 ..Ipv6Extensions::default()
             };
             IpHeaders::Ipv6(header, extensions)
@@ -103,7 +110,8 @@ fn bytes(frame: &Frame) -> Vec<u8> {
 
 /// Compares with what etherparse says, layer by layer. `true` if the transport was compared.
 fn agree(bytes: &[u8]) -> Result<bool, TestCaseError> {
-    let (Reading::Whole(ours), Ok(theirs)) = (read_ethernet(bytes), SlicedPacket::from_ethernet(bytes)) else {
+    let (Reading::Whole(ours), Ok(theirs)) = (read_ethernet(bytes), SlicedPacket::from_ethernet(bytes))
+    else {
         return Ok(false);
     };
     if theirs.link_exts.iter().any(|ext| matches!(ext, LinkExtSlice::Macsec(_))) {

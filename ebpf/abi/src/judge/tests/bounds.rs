@@ -51,7 +51,8 @@ fn a_full_table_lets_the_oldest_go_and_counts_it() {
     assert_eq!(kept + state.counters.evicted, u64::from(many));
     assert!(state.counters.evicted < u64::from(many) / 4, "{}", state.counters.evicted);
     let last = u64::from(many / 1000);
-    let young = (many - 50_000..many).filter(|n| judge(&mut state, &flow(*n, 443), 100, at(last)).event.is_none());
+    let young =
+        (many - 50_000..many).filter(|n| judge(&mut state, &flow(*n, 443), 100, at(last)).event.is_none());
     assert_eq!(young.count(), 50_000, "the youngest are all there");
 }
 
@@ -71,7 +72,11 @@ fn a_flood_of_denied_flows_never_drives_out_allowed_ones() {
     let entries = state.flows.len();
     assert!(state.counters.refused > u64::from(many) / 2);
     let denied_kept = u64::from(many) - state.counters.refused - (state.counters.evicted - before);
-    assert_eq!(u64::try_from(entries - allowed).unwrap(), denied_kept, "the rest took free places, or each other's");
+    assert_eq!(
+        u64::try_from(entries - allowed).unwrap(),
+        denied_kept,
+        "the rest took free places, or each other's"
+    );
     let known = (0..many).filter(|number| state.flows.packets(&flow(*number, 443), 0).is_some()).count();
     assert_eq!(known, allowed);
 }

@@ -76,7 +76,8 @@ fn a_flood_of_first_fragments_is_bounded_and_counted() {
     for id in 0..many {
         see(&mut state, &first(id, 443));
     }
-    let known = (0..many).filter(|id| see(&mut state, &later(*id)).verdict.reason == Reason::Fragment).count();
+    let known =
+        (0..many).filter(|id| see(&mut state, &later(*id)).verdict.reason == Reason::Fragment).count();
     let forgotten = usize::try_from(state.counters.fragments_evicted).unwrap();
     assert!(known <= FRAGMENT_SLOTS && forgotten > 0);
     assert_eq!(known + forgotten, FRAGMENT_SLOTS * 2);

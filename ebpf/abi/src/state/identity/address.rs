@@ -5,7 +5,7 @@ use crate::mix::{mix, two_buckets};
 use crate::state::flow::words;
 use crate::table::{Full, SegmentId};
 
-/// Addresses that can be known at a time.
+/// Places for addresses. Half of them can be counted on; beyond that a bucket may be full before the table is.
 pub const ADDRESS_SLOTS: usize = 16_384;
 const WAYS: usize = 4;
 const BUCKETS: usize = ADDRESS_SLOTS / WAYS;
@@ -26,6 +26,10 @@ impl Bucket {
 
     fn empty(&self) -> Option<usize> {
         self.segments.iter().position(|segment| *segment == 0)
+    }
+
+    fn used(&self) -> usize {
+        self.segments.iter().filter(|segment| **segment != 0).count()
     }
 }
 
@@ -53,11 +57,10 @@ impl Addresses {
         let [first, second] = buckets(ip);
         let known = |bucket: usize| Some((bucket, self.buckets.get(bucket)?.way(ip)?));
         let empty = |bucket: usize| Some((bucket, self.buckets.get(bucket)?.empty()?));
-        let (bucket, way) = known(first)
-            .or_else(|| known(second))
-            .or_else(|| empty(first))
-            .or_else(|| empty(second))
-            .ok_or(Full::Addresses)?;
+        let used = |bucket: usize| self.buckets.get(bucket).map_or(WAYS, Bucket::used);
+        let emptier = if used(second) < used(first) { second } else { first };
+        let (bucket, way) =
+            known(first).or_else(|| known(second)).or_else(|| empty(emptier)).ok_or(Full::Addresses)?;
         let bucket = self.buckets.get_mut(bucket).ok_or(Full::Addresses)?;
         if let (Some(key), Some(slot)) = (bucket.ips.get_mut(way), bucket.segments.get_mut(way)) {
             *key = ip;

@@ -4,7 +4,7 @@ use crate::address::Mac;
 use crate::mix::{mix, two_buckets};
 use crate::table::{Full, SegmentId};
 
-/// MAC addresses that can be known at a time.
+/// Places for MAC addresses. Half of them can be counted on; beyond that a bucket may be full before the table is.
 pub const MAC_SLOTS: usize = 16_384;
 const WAYS: usize = 4;
 const BUCKETS: usize = MAC_SLOTS / WAYS;
@@ -122,11 +122,10 @@ impl Macs {
                 .get(bucket)
                 .map_or(WAYS, |entries| entries.iter().filter(|entry| entry.0 != 0).count())
         };
-        let (emptier, fuller) = if used(second) < used(first) { (second, first) } else { (first, second) };
+        let emptier = if used(second) < used(first) { second } else { first };
         let (bucket, way) = way_of(first, &known)
             .or_else(|| way_of(second, &known))
             .or_else(|| way_of(emptier, &empty))
-            .or_else(|| way_of(fuller, &empty))
             .ok_or(Full::Macs)?;
         let entry =
             self.buckets.get_mut(bucket).and_then(|entries| entries.get_mut(way)).ok_or(Full::Macs)?;

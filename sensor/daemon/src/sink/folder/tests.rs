@@ -30,11 +30,11 @@ fn a_folder_is_made_with_its_parents_and_holds_all_files() {
 fn rows_are_taken_out_and_the_room_is_kept() {
     let root = tempfile::tempdir().unwrap();
     let mut folder = Folder::create(root.path()).unwrap();
-    let mut outputs = outputs();
-    let room = outputs.flows.capacity();
-    folder.write(&mut outputs, &Names::of(None)).unwrap();
-    assert!(outputs.flows.is_empty() && outputs.sessions.is_empty() && outputs.verdicts.is_empty());
-    assert_eq!(outputs.flows.capacity(), room);
+    let mut rows = outputs();
+    let capacity = rows.flows.capacity();
+    folder.write(&mut rows, &Names::of(None)).unwrap();
+    assert!(rows.flows.is_empty() && rows.sessions.is_empty() && rows.verdicts.is_empty());
+    assert_eq!(rows.flows.capacity(), capacity);
 }
 
 #[test]

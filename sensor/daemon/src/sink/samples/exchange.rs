@@ -24,6 +24,7 @@ pub(crate) fn sessions() -> Vec<SessionRow> {
         .collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every text of an exchange may be absent")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

@@ -1,4 +1,5 @@
 //! Workloads for the measurements.
 
 pub mod mix;
+pub mod run;
 pub mod score;

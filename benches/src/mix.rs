@@ -1,5 +1,8 @@
 //! The mixed capture that throughput is measured on: captures replicated with shifted addresses and merged by time.
-#![expect(clippy::indexing_slicing, reason = "offsets are checked against the frame's length first; a workload may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "offsets are checked against the frame's length first; a workload may panic"
+)]
 
 use abi::address::Timestamp;
 use abi::headers::{ether_type, protocol, read_ethernet};

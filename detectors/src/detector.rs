@@ -10,12 +10,15 @@ use crate::finding::{Finding, Severity};
 use crate::flood::{Floods, SPAN, pouring};
 use crate::held::{Held, Waiting};
 use crate::index::Index;
-use crate::memory::{Device, GoesOn, Growth, Memory, Pair, Triple, asked, grown, is_failed, opened};
+use crate::memory::{
+    Device, GoesOn, Growth, Memory, Pair, Triple, asked, grown, is_failed, is_idle_visit, is_never_open,
+    opened,
+};
 use crate::names::Names;
 use crate::norm::Meter;
 use crate::novelty::{self, Surprise};
 use crate::outside;
-use crate::record::{Activity, Endpoint, FlowRecord, FlowState, Sighting, Visibility};
+use crate::record::{Activity, Endpoint, FlowRecord, Sighting, Visibility};
 use crate::say::{Case, end_of, name};
 use crate::settings::{Overflow, Settings};
 use crate::volume::{self, Learned};
@@ -102,8 +105,7 @@ impl Detector {
     /// silence. Called once for each flow.
     pub fn flow_opened(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
         let Some(triple) = self.memory.triple_of_flow(flow) else { return };
-        let failed = is_failed(flow);
-        if failed || flow.state == FlowState::HalfOpen {
+        if is_never_open(flow) {
             self.empty(triple, flow, now, out);
         }
         let Some(pair) = self.memory.pair(triple, now) else { return };
@@ -126,10 +128,10 @@ impl Detector {
     /// The final record of a flow, or one at an active time-out.
     pub fn flow_closed(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
         let Some(triple) = self.grow(flow, now, GoesOn::of(flow), out) else { return };
-        if flow.protocol == 6 && flow.payload.out == 0 && flow.payload.back == 0 && !is_failed(flow) {
+        if is_idle_visit(flow) {
             self.empty(triple, flow, now, out);
         }
-        if let Some(case) = volume::visit(&mut self.memory, triple, flow, now, self.learned) {
+        if let Some(case) = volume::visit(&mut self.memory, triple, flow, self.learned) {
             self.held.absorb_between(triple.client, triple.server);
             self.settle(triple, now);
             self.say(case, now, out);

@@ -241,7 +241,7 @@ enum Room {
 fn room(kind: &str) -> Room {
     let number = kind.strip_prefix("TYPE").or_else(|| kind.strip_prefix("type")).unwrap_or(kind);
     match kind {
-        "NULL" | "null" | "10" => Room::Odd,
+        "NULL" | "null" | "10" | "PRIVATE" => Room::Odd,
         "TXT" | "txt" | "16" | "MX" | "mx" | "15" | "CNAME" | "cname" | "5" | "SRV" | "srv" | "33"
         | "KEY" | "25" => Room::Roomy,
         _ if number.parse::<u16>().is_ok_and(|number| number >= 65_280) => Room::Odd,
@@ -265,8 +265,10 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
     });
-    // The low bits of FNV are weak for short names; the bitmap uses them.
-    hash ^ (hash >> 29)
+    // FNV mixes short names badly, and the bitmap counts by its low bits; the finisher of MurmurHash3 mends that.
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
 }
 
 #[cfg(test)]

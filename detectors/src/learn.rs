@@ -5,10 +5,10 @@ use crate::baseline::{Baseline, Calibration, KnownDevice, KnownPair, KnownZone};
 use crate::binding::Binding;
 use crate::dns::{Purpose, Zones};
 use crate::flood::Floods;
-use crate::memory::{GoesOn, Memory, Pair, Triple, asked, grown, is_failed, opened};
+use crate::memory::{GoesOn, Memory, Pair, Triple, asked, grown, is_idle_visit, is_never_open, opened};
 use crate::names::Names;
 use crate::norm::{Counts, Figure, WINDOW, log2_milli};
-use crate::record::{Activity, FlowRecord, FlowState, Sighting};
+use crate::record::{Activity, FlowRecord, Sighting};
 use crate::settings::Overflow;
 use abi::address::Timestamp;
 use abi::app::App;
@@ -40,7 +40,7 @@ impl Learner {
     pub fn flow_opened(&mut self, flow: &FlowRecord, now: Timestamp) {
         self.pass(now);
         let Some(triple) = self.memory.triple_of_flow(flow) else { return };
-        if is_failed(flow) || flow.state == FlowState::HalfOpen {
+        if is_never_open(flow) {
             let _case_of_benign_time = self.floods.empty(triple.server, flow, now, u32::MAX);
         }
         self.add(triple, now, &opened(flow));
@@ -60,6 +60,9 @@ impl Learner {
 
     fn grow(&mut self, flow: &FlowRecord, now: Timestamp, goes_on: GoesOn) {
         let Some(triple) = self.memory.triple_of_flow(flow) else { return };
+        if goes_on == GoesOn::No && is_idle_visit(flow) {
+            let _case_of_benign_time = self.floods.empty(triple.server, flow, now, u32::MAX);
+        }
         let counts = grown(&self.memory.growth(flow, goes_on));
         self.add(triple, now, &counts);
         let outside = |number: u32| {

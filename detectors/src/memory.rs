@@ -64,8 +64,8 @@ pub(crate) struct Pair {
     pub(crate) last: Timestamp,
     /// When it was last reported; zero for never.
     pub(crate) reported: Timestamp,
-    /// Short closed visits in the running window.
-    pub(crate) visits: u32,
+    /// Short finished visits in the running window and in the one before.
+    pub(crate) visits: [u32; 2],
     pub(crate) visits_window: u64,
 }
 
@@ -114,6 +114,25 @@ pub(crate) fn is_failed(flow: &FlowRecord) -> bool {
         | FlowState::Closed
         | FlowState::Reset => false,
     }
+}
+
+/// TCP flag ACK (RFC 9293 section 3.1).
+const ACK: u8 = 0x10;
+
+fn is_without_content(flow: &FlowRecord) -> bool {
+    flow.payload.out == 0 && flow.payload.back == 0
+}
+
+/// A connection that never came about: refused, unanswered, or given up by the client before its handshake was done.
+pub(crate) fn is_never_open(flow: &FlowRecord) -> bool {
+    is_failed(flow)
+        || flow.state == FlowState::HalfOpen
+        || (flow.state == FlowState::Reset && is_without_content(flow) && flow.tcp_flags.out & ACK == 0)
+}
+
+/// A connection that came about and was over without a byte of content.
+pub(crate) fn is_idle_visit(flow: &FlowRecord) -> bool {
+    flow.protocol == 6 && is_without_content(flow) && !is_never_open(flow)
 }
 
 impl Memory {

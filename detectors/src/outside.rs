@@ -187,8 +187,7 @@ pub(crate) fn leaving(
     );
     let since = device.outside.since;
     let mut made = case(flow, source, ("exfiltration", Severity::High, EXFILTRATION), text);
-    made.first = since.max(flow.first);
-    made.last = now;
+    made.first = if since > flow.last { flow.first } else { since.max(flow.first) };
     made.evidence =
         vec![measured("E17", figure(counts.out), figure(usual), u64::from(norm.windows), tail(z))];
     Some(made)

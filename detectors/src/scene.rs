@@ -29,7 +29,8 @@ pub(crate) fn mac(net: u8, host: u8) -> Mac {
 }
 
 pub(crate) fn host(net: u8, number: u8, class: DeviceType) -> Endpoint {
-    let mac = mac(net, number);
+    // One vendor for each kind of device.
+    let mac = Mac([0, 0x10, 0x20 + class as u8, 0, net, number]);
     Endpoint {
         device: DeviceKey::Mac(mac),
         ip: Ip::v4([10, 0, net, number]),

@@ -25,8 +25,9 @@ const MOST_MARGIN: u64 = 4_000;
 const PRIOR_MARGIN: u64 = 2_500;
 /// Standard deviations that a window must lie above the mean, in logarithms.
 const Z: f64 = 3.5;
-/// Short visits in a minute that are guesses, where none are usual.
-const GUESSES: u32 = 6;
+/// Short visits in a minute that are guesses: of a client that never came before, and of one that comes at times.
+const GUESSES: u32 = 5;
+const KNOWN_GUESSES: u32 = 8;
 /// The same without a baseline.
 const COLD_GUESSES: u32 = 10;
 /// A session that moved more than this did its work and was no guess, in payload bytes of a direction.
@@ -126,14 +127,14 @@ impl Judge<'_> {
                 if matches!(act.app, App::Smb | App::Ftp | App::Unknown) && out.value * 4.0 >= back.value =>
             {
                 Some(self.case(
-                    (flow.id, flow.first, now),
+                    (flow.id, flow.first, flow.last),
                     ("mass-modification", Severity::High, ENCRYPTING),
                     "read and wrote",
                     vec![out, back],
                 ))
             }
             (_, Some(back)) if asks_more => Some(self.case(
-                (flow.id, flow.first, now),
+                (flow.id, flow.first, flow.last),
                 ("mass-read", Severity::Medium, READING),
                 "read",
                 vec![back],
@@ -161,7 +162,7 @@ impl Judge<'_> {
         } else {
             ("request-surge", Severity::Medium, PRESSING)
         };
-        Some(self.case((flow.id, flow.first, now), what, "opened connections", vec![times]))
+        Some(self.case((flow.id, flow.first, flow.last), what, "opened connections", vec![times]))
     }
 
     /// Judges the running window after an operation came.
@@ -192,7 +193,7 @@ impl Judge<'_> {
 
     fn case(
         &self,
-        (flow, first, now): (FlowId, Timestamp, Timestamp),
+        (flow, first, last): (FlowId, Timestamp, Timestamp),
         (kind, severity, techniques): (&'static str, Severity, &'static [Technique]),
         did: &str,
         evidence: Vec<Evidence>,
@@ -219,9 +220,9 @@ impl Judge<'_> {
             most.objects.max,
         );
         Case {
-            // The window may have begun with usual business.
-            first: first.max(self.pair.meter.since),
-            last: now,
+            // The window may have begun with usual business, or after the flow was over, when its record came late.
+            first: if self.pair.meter.since > last { first } else { first.max(self.pair.meter.since) },
+            last,
             kind,
             severity,
             techniques,
@@ -285,12 +286,27 @@ fn is_guess(flow: &FlowRecord) -> bool {
         && flow.payload.back < GUESS_BYTES
 }
 
+/// Counts one more short visit that ended at `at`; how many there were in the minute before, taking the last window's visits as
+/// spread evenly. Windows follow the visits' own time: a record may come long after its flow was over.
+fn guesses(pair: &mut Pair, at: Timestamp) -> u32 {
+    let window = at.0 / WINDOW;
+    if window > pair.visits_window {
+        let [now, _] = pair.visits;
+        pair.visits = [0, if window == pair.visits_window + 1 { now } else { 0 }];
+        pair.visits_window = window;
+    }
+    let [now, before] = &mut pair.visits;
+    *now = now.saturating_add(1);
+    let left = WINDOW - at.0 % WINDOW;
+    let part = u128::from(*before) * u128::from(left) / u128::from(WINDOW);
+    now.saturating_add(u32::try_from(part).unwrap_or(u32::MAX))
+}
+
 /// Counts short visits to a service that asks for a password (E15); a case when they are guesses.
 pub(crate) fn visit(
     memory: &mut Memory,
     triple: Triple,
     flow: &FlowRecord,
-    now: Timestamp,
     learned: Learned,
 ) -> Option<Case> {
     let app = memory.acts.get(triple.act as usize).map(|act| act.app)?;
@@ -298,22 +314,17 @@ pub(crate) fn visit(
         return None;
     }
     let pair = memory.pairs.get_mut(&triple)?;
-    let window = now.0 / WINDOW;
-    if pair.visits_window != window {
-        pair.visits_window = window;
-        pair.visits = 0;
-    }
-    pair.visits = pair.visits.saturating_add(1);
     let usual = u32::try_from(pair.norm.times.max).unwrap_or(u32::MAX);
-    let least = match learned {
-        Learned::Yes => GUESSES,
-        Learned::No => COLD_GUESSES,
+    let visits = guesses(pair, flow.last);
+    let least = match (learned, pair.norm.windows) {
+        (Learned::No, _) => COLD_GUESSES,
+        (Learned::Yes, 0) => GUESSES,
+        (Learned::Yes, _) => KNOWN_GUESSES,
     };
-    let limit = least.max(usual.saturating_mul(2).saturating_add(4));
-    if pair.visits < limit {
+    let limit = least.max(usual.saturating_mul(2));
+    if visits < limit {
         return None;
     }
-    let visits = pair.visits;
     let text = format!(
         "{} opened {visits} short {app} sessions to {} within a minute; the most in benign time is {usual}",
         name(&flow.client),
@@ -321,7 +332,7 @@ pub(crate) fn visit(
     );
     Some(Case {
         first: flow.first,
-        last: now,
+        last: flow.last,
         kind: guessing(app),
         severity: Severity::High,
         techniques: GUESSING,

@@ -162,7 +162,7 @@ impl<'p> Order<'p> {
             })
             .collect();
         rules.sort_by_key(|asked| match asked.force {
-            Force::Decides(Cell { action: Action::Deny, mode, .. }) => (0, std::cmp::Reverse(None)),
+            Force::Decides(Cell { action: Action::Deny, mode, .. }) => (0, std::cmp::Reverse(Some(mode))),
             Force::Decides(Cell { action: Action::Allow, .. }) | Force::OnTrial(_) => {
                 (1, std::cmp::Reverse(None))
             }

@@ -107,7 +107,10 @@ fn the_table_says_every_fate_and_the_sums() {
     let incidents = [incident("T1046", (1002.0, 1003.0), "a"), incident("T1046", (1.0, 2.0), "d")];
     let table = score(&events, &incidents).to_string();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "found    scan                T1046      after 2.0 s     T1046                   kind");
+    assert_eq!(
+        lines[0],
+        "found    scan                T1046      after 2.0 s     T1046                   kind"
+    );
     assert_eq!(lines[1], "MISSED   flood               T1499.001");
     assert_eq!(lines[2], "quiet    backup              harmless");
     assert_eq!(lines[3], "other    high     kind: d:");

@@ -17,7 +17,7 @@ fn an_operation_is_named_by_what_it_would_do() {
 
 #[test]
 fn a_service_on_a_pump_is_a_command_even_when_its_protocol_is_not_known() {
-    let key = ActKey(6 << 16 | 8100);
+    let key = ActKey::of_service(6, 8100, App::Unknown);
     assert_eq!(nature(&Act::service(key, App::Unknown), DeviceType::InfusionPump).kind, "device-command");
     assert_eq!(nature(&Act::service(key, App::Unknown), DeviceType::Workstation).kind, "service-access");
 }
@@ -27,6 +27,6 @@ fn operations_and_services_never_share_a_key() {
     let operation = ActKey::of_operation(App::Dicom, "c-find", "");
     assert!(operation.is_operation());
     assert_eq!(operation.service(), None);
-    assert_eq!(ActKey(6 << 16 | 104).service(), Some((6, 104)));
+    assert_eq!(ActKey::of_service(6, 104, App::Dicom).service(), Some((6, 104)));
     assert_ne!(operation, ActKey::of_operation(App::Dicom, "c-fin", "d"));
 }

@@ -135,8 +135,8 @@ fn routers_and_virtual_addresses_may_speak_for_many() {
     let mut learner = Binding::default();
     let router = host(1, 1, DeviceType::NetworkDevice);
     for low in 1..=9u8 {
-        let routed = Endpoint { ip: Ip::v4([10, 0, 77, low]), ..router };
-        learner.learn(&sighting(SightingKind::Frame, routed, START));
+        let carried = Endpoint { ip: Ip::v4([10, 0, 77, low]), ..router };
+        learner.learn(&sighting(SightingKind::Frame, carried, START));
     }
     let (bindings, stations) = learner.to_baseline();
     assert!(stations.iter().any(|station| station.mac == router.mac && station.is_router));

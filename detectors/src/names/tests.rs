@@ -2,7 +2,7 @@ use super::*;
 use crate::scene::{CT, NOW, PACS, VIEWER, asks, flow, host};
 use abi::device::DeviceType;
 
-fn call<'a>(client: Endpoint, name: &'a str, seconds: u64) -> Activity<'a> {
+fn call(client: Endpoint, name: &str, seconds: u64) -> Activity<'_> {
     Activity {
         client_name: name,
         ..asks(&flow(1, client, PACS(), 104, seconds), App::Dicom, "associate", "")

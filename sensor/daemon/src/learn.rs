@@ -27,7 +27,8 @@ pub fn run(request: &Learn) -> Result<Exit, Failure> {
         return Err(Failure::usage(anyhow::anyhow!("the engine lost its learner")));
     };
     if finished.summary.packets == 0 {
-        let cause = anyhow::anyhow!("no frame lies in the span: nothing to learn from; look at --from and --to");
+        let cause =
+            anyhow::anyhow!("no frame lies in the span: nothing to learn from; look at --from and --to");
         return Err(Failure::usage(cause));
     }
     let baseline = learner.finish();

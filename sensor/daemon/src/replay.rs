@@ -30,19 +30,21 @@ pub fn run(request: &Replay) -> Result<Exit, Failure> {
     let mut folder = request.out.as_deref().map(Folder::create).transpose()?;
     let watch = Watch::Detect(Box::new(Detector::new(DetectorSettings::default(), baseline)));
     let mut engine = Engine::new(&settings(), policy, watch);
-    let notes = feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, names| match &mut folder {
-        Some(folder) => folder.write(outputs, names),
-        None => {
-            outputs.clear();
-            Ok(())
-        }
-    })?;
+    let notes =
+        feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, names| match &mut folder {
+            Some(folder) => folder.write(outputs, names),
+            None => {
+                outputs.clear();
+                Ok(())
+            }
+        })?;
     let (finished, policy, _) = engine.finish();
     let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
     // The order of files on the command line does not matter.
     notes.sort();
     let names = Names::of(policy.as_ref());
-    let report = Report { finished: &finished, names: &names, baseline: baseline_hash.as_ref(), notes: &notes };
+    let report =
+        Report { finished: &finished, names: &names, baseline: baseline_hash.as_ref(), notes: &notes };
     let out = folder.as_ref().map(|folder| folder.dir().to_owned());
     if let Some(folder) = folder {
         folder.finish(&report)?;
@@ -62,7 +64,9 @@ pub fn run(request: &Replay) -> Result<Exit, Failure> {
 fn columns() -> usize {
     const DEFAULT: usize = 100;
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.or_else(|| console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))).unwrap_or(DEFAULT)
+    columns
+        .or_else(|| console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)))
+        .unwrap_or(DEFAULT)
 }
 
 /// The engine's settings. The seed keys digests of network data only; no output depends on it.

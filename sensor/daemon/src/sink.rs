@@ -6,7 +6,7 @@ mod json;
 mod names;
 mod rows;
 #[cfg(test)]
-pub(crate) mod samples;
+mod samples;
 pub(crate) mod summary;
 mod words;
 

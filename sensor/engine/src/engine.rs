@@ -11,7 +11,7 @@ use crate::flow::table::{Place, Table};
 use crate::flow::{Announced, End, Flow, Key};
 use crate::fragment::Fragments;
 use crate::incident::Incidents;
-use crate::inventory::{Inventory, Pair, Sender};
+use crate::inventory::{Inventory, Pair, Sender, Standing};
 use crate::keys::Keys;
 use crate::mirror::{Copy, Mirror};
 use crate::output::{Outputs, Summary};
@@ -209,7 +209,9 @@ impl Engine {
             _ => matches!(headers.src_port, 1..=4),
         };
         let start = usize::from(headers.transport_offset) + 8;
-        let Some(quote) = frame.bytes.get(start..).filter(|_| error && headers.transport_offset > 0) else { return };
+        let Some(quote) = frame.bytes.get(start..).filter(|_| error && headers.transport_offset > 0) else {
+            return;
+        };
         let reading = abi::headers::read_ip(quote);
         let inner = reading.headers();
         let Some(&[a, b, c, d]) =
@@ -233,7 +235,13 @@ impl Engine {
         !fresh && !self.table.is_stale(flow, self.now)
     }
 
-    fn open(&mut self, (key, from): (Key, End), frame: &Frame<'_>, at: Timestamp, out: &mut Outputs) -> Place {
+    fn open(
+        &mut self,
+        (key, from): (Key, End),
+        frame: &Frame<'_>,
+        at: Timestamp,
+        out: &mut Outputs,
+    ) -> Place {
         if frame.outer.is_none() && !matches!(frame.headers.fragment, abi::headers::Fragment::Later { .. }) {
             self.keys.add(&key);
         }
@@ -259,9 +267,19 @@ impl Engine {
             return;
         }
         let [outer, _] = headers.vlan;
-        let sender = Sender { mac: headers.src_mac, ip: headers.src, ttl: headers.ttl, vlan: outer, at };
+        // A mirror of one direction never shows an answer; three frames of one flow are seldom made up.
+        let answered = flow.sent.of(from.other()).packets > 0 || flow.sent.of(from).packets >= 2;
+        let standing = if answered { Standing::Shown } else { Standing::Alleged };
+        let sender =
+            Sender { mac: headers.src_mac, ip: headers.src, ttl: headers.ttl, vlan: outer, at, standing };
         let Some(met) = self.inventory.sender(&sender) else { return };
         *flow.device.of_mut(from) = Some(met.device);
+        if met.pair == Pair::Routed
+            && let Some(guard) = &mut self.guard
+            && self.inventory.is_router(headers.src_mac)
+        {
+            guard.router(headers.src_mac);
+        }
         if met.pair == Pair::New {
             self.sighting(&Sighting {
                 at,

@@ -125,6 +125,8 @@ pub(crate) struct Sent {
     pub(crate) flags: u8,
     /// MAC address at this end: its own when it sends, the next hop's while it has only been sent to.
     pub(crate) mac: Mac,
+    /// When its last frame came.
+    pub(crate) last: Timestamp,
     /// TCP sequence numbers.
     pub(crate) sequence: Sequence,
 }
@@ -269,13 +271,14 @@ impl Flow {
         }
         let sent = self.sent.of_mut(from);
         sent.mac = headers.src_mac;
+        sent.last = sent.last.max(at);
         sent.packets += 1;
         sent.bytes += u64::from(wire_len);
         sent.payload += u64::from(payload);
         sent.flags |= headers.tcp_flags;
         self.state = if self.key.protocol == protocol::TCP {
             self.tcp_state(from, headers.tcp_flags)
-        } else if self.sent.a.packets > 0 && self.sent.b.packets > 0 {
+        } else if self.state == FlowState::TwoWay || self.sent.a.packets > 0 && self.sent.b.packets > 0 {
             FlowState::TwoWay
         } else {
             FlowState::OneWay
@@ -290,16 +293,20 @@ impl Flow {
         let rst = flags & tcp_flag::RST != 0;
         match self.state {
             OneWay | TwoWay | SynSent | HalfOpen if rst => {
-                let refused = self.state == SynSent && from != self.client;
+                // Probes without SYN (RFC 9293 section 3.10.7.1) are refused like those with it.
+                let asked = self.sent.of(self.client).packets > 0;
+                let refused = from != self.client && asked && self.state != HalfOpen;
                 if refused { Rejected } else { Reset }
             }
             Established | Closing if rst => Reset,
             OneWay | TwoWay => match (syn, ack) {
                 (true, false) => SynSent,
                 (true, true) => HalfOpen,
-                (false, _) if both_fin => Closed,
-                (false, _) if flags & tcp_flag::FIN != 0 => Closing,
-                (false, _) => Established,
+                // A segment of a connection acknowledges something (RFC 9293 section 3.10.7.4); what does not is a probe.
+                (false, false) => OneWay,
+                (false, true) if both_fin => Closed,
+                (false, true) if flags & tcp_flag::FIN != 0 => Closing,
+                (false, true) => Established,
             },
             SynSent => match (syn, ack) {
                 (true, true) if from != self.client => HalfOpen,
@@ -310,9 +317,11 @@ impl Flow {
                 (false, true) if from != self.client => Established,
                 _ => SynSent,
             },
-            HalfOpen if ack && !syn && from == self.client => Established,
             Established | Closing | HalfOpen if both_fin => Closed,
             Established | HalfOpen if flags & tcp_flag::FIN != 0 => Closing,
+            // The end that answered says more only once the handshake is done, so either end's word will do: a mirror may
+            // show one direction only.
+            HalfOpen if ack && !syn => Established,
             state @ (HalfOpen | Established | Closing | Closed | Reset | Rejected) => state,
         }
     }
@@ -334,5 +343,9 @@ fn likely_client(key: &Key, from: End) -> End {
         SYSTEM..EPHEMERAL => 1,
         _ => 2,
     };
-    if rank(mine) < rank(theirs) { from.other() } else { from }
+    // Nobody answers from a group address.
+    if rank(mine) < rank(theirs) && !key.ip(from.other()).is_group() { from.other() } else { from }
 }
+
+#[cfg(test)]
+mod tests;

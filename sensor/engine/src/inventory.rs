@@ -89,6 +89,17 @@ pub(crate) struct Sender {
     pub(crate) vlan: u16,
     /// When.
     pub(crate) at: Timestamp,
+    /// Whether it is known to be there.
+    pub(crate) standing: Standing,
+}
+
+/// What speaks for an address being in use by its sender. Behind a router anybody can write any source address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was answered, or it has gone on sending.
+    Shown,
+    /// Nothing yet.
+    Alleged,
 }
 
 /// A sender that was looked up.
@@ -182,7 +193,7 @@ impl Inventory {
             if ip.is_none() {
                 return None;
             }
-            Met { device: self.routed(ip, None, at)?, pair: Pair::Routed }
+            Met { device: self.behind(ip, None, sender)?, pair: Pair::Routed }
         } else if ip.is_none() {
             Met { device: self.station(mac, at)?, pair: Pair::Known }
         } else {
@@ -209,7 +220,7 @@ impl Inventory {
             if !is_initial(ttl) {
                 self.routes(mac);
             }
-            return Some(Met { device: self.routed(ip, Some(mac), at)?, pair: Pair::Routed });
+            return Some(Met { device: self.behind(ip, Some(mac), sender)?, pair: Pair::Routed });
         }
         let station = self.stations.entry(mac).or_default();
         if ip.as_v4().is_some() {
@@ -217,7 +228,7 @@ impl Inventory {
             if station.carried > ROUTER_ADDRESSES {
                 station.role = Role::Router;
                 self.split(mac);
-                return Some(Met { device: self.routed(ip, Some(mac), at)?, pair: Pair::Routed });
+                return Some(Met { device: self.behind(ip, Some(mac), sender)?, pair: Pair::Routed });
             }
         }
         let device = self.station(mac, at)?;
@@ -334,6 +345,16 @@ impl Inventory {
         }
         self.stations.entry(mac).or_default().device = Some(device);
         Some(device)
+    }
+
+    /// The device of a routed address; a new one only if it is known to be there, so that a flood of made-up sources
+    /// does not fill the inventory.
+    fn behind(&mut self, ip: Ip, gateway: Option<Mac>, sender: &Sender) -> Option<Number> {
+        match (self.by_ip(ip), sender.standing) {
+            (Some(known), _) => Some(known),
+            (None, Standing::Shown) => self.routed(ip, gateway, sender.at),
+            (None, Standing::Alleged) => None,
+        }
     }
 
     fn routed(&mut self, ip: Ip, gateway: Option<Mac>, at: Timestamp) -> Option<Number> {

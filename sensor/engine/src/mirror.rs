@@ -8,7 +8,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How far apart two copies may lie.
 pub(crate) const WINDOW: u64 = 5 * MILLISECOND;
-const SETS: usize = 1 << 13;
+/// Sets to begin with: a table that stays in the first cache as long as frames are few.
+const FEWEST: usize = 1 << 8;
+/// Sets at most: 5 ms at more than 6 M frames a second.
+const MOST: usize = 1 << 13;
 const WAYS: usize = 4;
 
 #[derive(Clone, Copy, Default)]
@@ -37,26 +40,51 @@ pub(crate) enum Copy {
 impl Mirror {
     /// An empty memory. `seed` keys the digest, so that nobody on the network can make two frames collide.
     pub(crate) fn new(seed: u64) -> Mirror {
-        Mirror { sets: vec![[Seen::default(); WAYS]; SETS].into_boxed_slice(), seed, overflows: 0 }
+        Mirror { sets: vec![[Seen::default(); WAYS]; FEWEST].into_boxed_slice(), seed, overflows: 0 }
     }
 
     /// Tells whether `frame` is a copy of one seen within the window before `at`, and remembers it if not.
     pub(crate) fn look(&mut self, frame: &Frame<'_>, at: Timestamp) -> Copy {
         let digest = digest(frame, self.seed);
-        let index = usize::try_from(digest & (SETS as u64 - 1)).unwrap_or(0);
+        let index = place(digest, self.sets.len());
         let Some(set) = self.sets.get_mut(index) else { return Copy::First };
         // Time may run backwards between files: the distance counts, whichever way.
         if set.iter().any(|seen| seen.digest == digest && seen.at != 0 && seen.at.abs_diff(at.0) <= WINDOW) {
             return Copy::Again;
         }
-        if let Some(oldest) = set.iter_mut().min_by_key(|seen| seen.at) {
-            if oldest.at != 0 && oldest.at.abs_diff(at.0) <= WINDOW {
-                self.overflows += 1;
-            }
+        let crowded = if let Some(oldest) = set.iter_mut().min_by_key(|seen| seen.at) {
+            let young = oldest.at != 0 && oldest.at.abs_diff(at.0) <= WINDOW;
             *oldest = Seen { digest, at: at.0.max(1) };
+            young
+        } else {
+            false
+        };
+        if crowded {
+            self.overflows += 1;
+            self.grow();
         }
         Copy::First
     }
+
+    /// Doubles the table, up to its bound. What is in it stays, as far as the sets have room.
+    fn grow(&mut self) {
+        let sets = self.sets.len() * 2;
+        if sets > MOST {
+            return;
+        }
+        let mut grown = vec![[Seen::default(); WAYS]; sets].into_boxed_slice();
+        for seen in self.sets.iter().flatten().filter(|seen| seen.at != 0) {
+            let set = grown.get_mut(place(seen.digest, sets));
+            if let Some(free) = set.and_then(|set| set.iter_mut().find(|other| other.at == 0)) {
+                *free = *seen;
+            }
+        }
+        self.sets = grown;
+    }
+}
+
+fn place(digest: u64, sets: usize) -> usize {
+    usize::try_from(digest & (sets as u64 - 1)).unwrap_or(0)
 }
 
 /// Hashes what routing leaves alone: addresses, protocol, identification, and everything above IP; below IP the frame

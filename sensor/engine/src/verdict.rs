@@ -1,7 +1,7 @@
 //! The judge at work: every frame of an IP flow is judged by the same function that the kernel runs.
 
 use crate::inventory::{Device, Inventory};
-use abi::address::{DeviceKey, Timestamp};
+use abi::address::{DeviceKey, Mac, Timestamp};
 use abi::device::DeviceType;
 use abi::headers::Headers;
 use abi::judge::{Fate, Reason, Verdict, judge};
@@ -100,6 +100,16 @@ impl Guard {
             Fate::Pass => 0,
         };
         Ruling { verdict, at, frames_dropped }
+    }
+
+    /// Notes that a MAC address forwards for others: it places nobody (VLAN, MAC and class are then the router's own).
+    pub(crate) fn router(&mut self, mac: Mac) {
+        if !self.state.identities.is_router(mac) {
+            match self.state.identities.mark_router(mac) {
+                Ok(()) => self.state.publish(),
+                Err(_) => self.overflows += 1,
+            }
+        }
     }
 
     /// Places devices whose class has become stable. A class that is lost later takes nothing away by itself.

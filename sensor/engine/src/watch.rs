@@ -4,8 +4,8 @@ use abi::address::Timestamp;
 use detectors::detector::Detector;
 use detectors::finding::Finding;
 use detectors::learn::Learner;
-use detectors::settings::Overflow;
 use detectors::record::{Activity, FlowRecord, Sighting};
+use detectors::settings::Overflow;
 
 /// The onlooker of a run.
 pub enum Watch {

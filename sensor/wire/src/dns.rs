@@ -255,6 +255,17 @@ impl Session {
         out.extend(self.pending.drain(..).map(Pending::into_exchange));
     }
 
+    /// Bytes that the session holds, about: for accounting.
+    pub fn memory(&self) -> usize {
+        let texts: usize =
+            self.pending.iter().map(|one| one.dns.name.as_ref().map_or(0, String::capacity)).sum();
+        size_of::<Session>()
+            .saturating_add(self.client.memory())
+            .saturating_add(self.server.memory())
+            .saturating_add(self.pending.capacity().saturating_mul(size_of::<Pending>()))
+            .saturating_add(texts)
+    }
+
     /// Whether more bytes of a TCP connection can say more.
     pub fn appetite(&self) -> Appetite {
         if self.client.is_stopped() && self.server.is_stopped() { Appetite::Done } else { Appetite::Hungry }

@@ -17,7 +17,9 @@ pub fn stream(head: &[u8]) -> App {
         }
         [b'R', b'F', b'B', b' ', b'0', ..] => App::Vnc,
         // CONNECT with the protocol name (MQTT 3.1.1 section 3.1).
-        [0x10, ..] if head.get(2..9).is_some_and(|h| h.windows(4).any(|w| w == b"MQTT" || w == b"MQIs")) => App::Mqtt,
+        [0x10, ..] if head.get(2..9).is_some_and(|h| h.windows(4).any(|w| w == b"MQTT" || w == b"MQIs")) => {
+            App::Mqtt
+        }
         // LDAP message: sequence, message id, bind request or response (RFC 4511).
         [0x30, _, 0x02, 0x01, _, 0x60 | 0x61, ..] => App::Ldap,
         [0x00, 0x00, _, _, 0x6a | 0x6c, ..] => App::Kerberos,
@@ -57,7 +59,9 @@ pub fn datagram(bytes: &[u8], ports: (u16, u16)) -> App {
     let on = |port: u16| ports.0 == port || ports.1 == port;
     match bytes {
         // BACnet virtual link control (ASHRAE 135 annex J): type, function, length of the whole.
-        [0x81, 0x00..=0x0c, high, low, ..] if usize::from(u16::from_be_bytes([*high, *low])) == bytes.len() => {
+        [0x81, 0x00..=0x0c, high, low, ..]
+            if usize::from(u16::from_be_bytes([*high, *low])) == bytes.len() =>
+        {
             App::Bacnet
         }
         // SNMP message: sequence, version 0, 1 or 3 (RFC 3416).
@@ -75,7 +79,9 @@ pub fn datagram(bytes: &[u8], ports: (u16, u16)) -> App {
         _ if on(1900) && bytes.starts_with(b"HTTP/1.1 200") => App::Ssdp,
         _ if on(3702) && bytes.windows(9).take(1024).any(|w| w == b"discovery") => App::WsDiscovery,
         _ if on(88) && matches!(bytes, [0x6a..=0x6e | 0x7e, ..]) => App::Kerberos,
-        _ if bytes.starts_with(b"SIP/2.0 ") || bytes.windows(8).take(256).any(|w| w == b" SIP/2.0") => App::Sip,
+        _ if bytes.starts_with(b"SIP/2.0 ") || bytes.windows(8).take(256).any(|w| w == b" SIP/2.0") => {
+            App::Sip
+        }
         // RTP version 2 with a payload type in use; weak, so only even high ports (RFC 3550 section 11).
         [first, kind, ..]
             if first & 0xc0 == 0x80

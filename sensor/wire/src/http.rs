@@ -159,6 +159,14 @@ impl Session {
         }
     }
 
+    /// Bytes that the session holds, about: for accounting.
+    pub fn memory(&self) -> usize {
+        size_of::<Session>()
+            .saturating_add(self.client.memory())
+            .saturating_add(self.server.memory())
+            .saturating_add(self.pending.capacity().saturating_mul(size_of::<Pending>()))
+    }
+
     fn reader(&mut self, side: Side) -> &mut Reader {
         match side {
             Side::Client => &mut self.client,

@@ -211,6 +211,15 @@ impl Session {
         }
     }
 
+    /// Bytes that the session holds, about: for accounting.
+    pub fn memory(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, |_| size_of::<Open>());
+        size_of::<Session>()
+            .saturating_add(self.client.memory())
+            .saturating_add(self.server.memory())
+            .saturating_add(open)
+    }
+
     fn take(&mut self, from: Side, at: Timestamp, event: &Event, out: &mut Vec<Exchange>) {
         match event {
             Event::ClientHello(body) => self.client_hello(from, at, body),

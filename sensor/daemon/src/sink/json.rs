@@ -13,7 +13,10 @@ pub(crate) struct Json {
 /// The decimal text of every byte, for addresses.
 const OCTETS: [([u8; 3], u8); 256] = octets();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated when compiling; the index is a byte and the table has 256")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated when compiling; the index is a byte and the table has 256"
+)]
 const fn octets() -> [([u8; 3], u8); 256] {
     let mut table = [([b'0'; 3], 1); 256];
     let mut n: u8 = 0;
@@ -129,14 +132,21 @@ impl Json {
             return self.raw(b"null");
         }
         let unit = 10_u64.pow(decimals.min(18));
-        #[expect(clippy::cast_precision_loss, reason = "powers of ten up to 10^18 keep all that a rounding needs")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "powers of ten up to 10^18 keep all that a rounding needs"
+        )]
         let scaled = (value.abs() * unit as f64).round();
         if scaled >= 1e19 {
             // Out of reach of whole numbers; the standard library writes it in full, also always alike.
             self.bytes.extend_from_slice(format!("{value:.0}").as_bytes());
             return self;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= scaled < 10^19 < 2^64")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 <= scaled < 10^19 < 2^64"
+        )]
         let scaled = scaled as u64;
         if value < 0.0 && scaled > 0 {
             self.bytes.push(b'-');

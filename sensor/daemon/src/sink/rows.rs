@@ -59,10 +59,8 @@ fn measures(out: &mut Json, row: &FlowRecord) {
     }
     out.close(b']');
     both(out.raw(br#","missing":"#), row.missing);
-    let retransmissions = Both {
-        out: u64::from(row.retransmissions.out),
-        back: u64::from(row.retransmissions.back),
-    };
+    let retransmissions =
+        Both { out: u64::from(row.retransmissions.out), back: u64::from(row.retransmissions.back) };
     both(out.raw(br#","retransmissions":"#), retransmissions);
     let flags = Both { out: u64::from(row.tcp_flags.out), back: u64::from(row.tcp_flags.back) };
     both(out.raw(br#","tcp_flags":"#), flags);

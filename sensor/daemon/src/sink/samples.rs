@@ -6,12 +6,8 @@ use abi::device::DeviceType;
 use abi::judge::{Builtin, Reason};
 use abi::table::{Action, Mode, RuleId, SegmentId};
 use detectors::finding::{Evidence as Surprise, Severity, Technique};
-use detectors::record::{
-    Arrivals, Both, Endpoint, FlowEnd, FlowId, FlowRecord, FlowState, Visibility,
-};
-use engine::output::{
-    Claim, DeviceRow, Evidence, Finished, Incident, Summary, VerdictRow,
-};
+use detectors::record::{Arrivals, Both, Endpoint, FlowEnd, FlowId, FlowRecord, FlowState, Visibility};
+use engine::output::{Claim, DeviceRow, Evidence, Finished, Incident, Summary, VerdictRow};
 use std::collections::BTreeMap;
 use std::num::{NonZeroU8, NonZeroU16};
 
@@ -40,7 +36,14 @@ pub(crate) fn rule(number: u16) -> Option<RuleId> {
 /// A device on its own segment.
 pub(crate) fn local(last: u8, class: DeviceType, port: u16) -> Endpoint {
     let mac = Mac([0, 0x09, 0xfb, 0, 0, last]);
-    Endpoint { device: DeviceKey::Mac(mac), ip: Ip::v4([10, 1, 0, last]), mac, port, class, segment: segment(1) }
+    Endpoint {
+        device: DeviceKey::Mac(mac),
+        ip: Ip::v4([10, 1, 0, last]),
+        mac,
+        port,
+        class,
+        segment: segment(1),
+    }
 }
 
 /// A device behind a router.
@@ -170,7 +173,12 @@ pub(crate) fn verdicts() -> Vec<VerdictRow> {
         }));
     }
     rows.extend(reasons().into_iter().map(|reason| VerdictRow { reason, ..verdict() }));
-    rows.extend([1, 6, 17, 132, 89].map(|protocol| VerdictRow { protocol, port: 4242, from: None, ..verdict() }));
+    rows.extend([1, 6, 17, 132, 89].map(|protocol| VerdictRow {
+        protocol,
+        port: 4242,
+        from: None,
+        ..verdict()
+    }));
     // A number that the policy does not have: the row says null, it does not fail.
     rows.push(VerdictRow { rule: rule(9_999), ..verdict() });
     rows
@@ -225,10 +233,10 @@ pub(crate) fn device() -> DeviceRow {
 /// Devices of every type, with all and with next to nothing known.
 pub(crate) fn devices() -> Vec<DeviceRow> {
     let mut rows = vec![device()];
-    rows.extend(DeviceType::ALL.map(|value| DeviceRow {
-        class: Claim { value, confidence: 0.5 },
-        ..unknown_device()
-    }));
+    rows.extend(
+        DeviceType::ALL
+            .map(|value| DeviceRow { class: Claim { value, confidence: 0.5 }, ..unknown_device() }),
+    );
     rows
 }
 

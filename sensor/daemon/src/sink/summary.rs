@@ -39,7 +39,10 @@ pub(crate) fn json(report: &Report<'_>) -> Vec<u8> {
     out.raw(b", \"udp\": ").number(figures.flow_keys.1).raw(b"}");
     out.raw(b",\n  \"devices\": ").number(figures.devices);
     out.raw(b",\n  \"devices_by_type\": ");
-    counts(&mut out, devices_by_type(report.finished).into_iter().map(|(class, count)| (class.word(), count)));
+    counts(
+        &mut out,
+        devices_by_type(report.finished).into_iter().map(|(class, count)| (class.word(), count)),
+    );
     out.raw(b",\n  \"sessions\": ");
     counts(&mut out, figures.sessions.iter().map(|(app, count)| (*app, *count)));
     out.raw(b",\n  \"verdicts\": {\"allow\": ").number(figures.verdicts.0);

@@ -205,7 +205,10 @@ fn the_documentation_names_every_field() {
     for (file, name) in documented() {
         let section = section(file);
         for field in schema(name)["properties"].as_object().unwrap().keys() {
-            assert!(section.contains(&format!("| `{field}`")), "docs/output.md: {file} does not explain `{field}`");
+            assert!(
+                section.contains(&format!("| `{field}`")),
+                "docs/output.md: {file} does not explain `{field}`"
+            );
         }
     }
 }

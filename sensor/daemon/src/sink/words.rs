@@ -125,7 +125,9 @@ pub(crate) const fn criticality(class: DeviceType) -> &'static str {
         | DeviceType::AccessController
         | DeviceType::BuildingController
         | DeviceType::NetworkDevice => "support",
-        DeviceType::IpCamera | DeviceType::VideoRecorder | DeviceType::Mobile | DeviceType::Wearable => "none",
+        DeviceType::IpCamera | DeviceType::VideoRecorder | DeviceType::Mobile | DeviceType::Wearable => {
+            "none"
+        }
         DeviceType::Unknown => "unknown",
     }
 }
@@ -151,7 +153,9 @@ pub(crate) fn recommended(kind: &str) -> &'static str {
         "beacon" | "command-and-control" | "dns-tunnel" => {
             "Block the destination at the boundary and keep the device for examination."
         }
-        "exfiltration" | "volume" => "Ask the owner whether the transfer was meant; if not, block the destination.",
+        "exfiltration" | "volume" => {
+            "Ask the owner whether the transfer was meant; if not, block the destination."
+        }
         "policy-violation" | "policy" => {
             "Ask the owner whether the traffic is needed; extend the policy, or take the cause away."
         }

@@ -29,13 +29,16 @@ pub(crate) fn docs() -> std::path::PathBuf {
 pub(crate) fn mistakes<'a>(name: &str, rows: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let schema = schema(name);
     jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|mistake| panic!("{name}: {mistake}"));
-    let validator = jsonschema::draft202012::new(&schema).unwrap_or_else(|mistake| panic!("{name}: {mistake}"));
+    let validator =
+        jsonschema::draft202012::new(&schema).unwrap_or_else(|mistake| panic!("{name}: {mistake}"));
     let mut mistakes = vec![];
     for (at, row) in rows.into_iter().enumerate() {
         match serde_json::from_str::<Value>(row) {
-            Ok(value) => mistakes.extend(validator.iter_errors(&value).map(|mistake| {
-                format!("{name} {}: {}: {mistake}", at + 1, mistake.instance_path())
-            })),
+            Ok(value) => mistakes.extend(
+                validator
+                    .iter_errors(&value)
+                    .map(|mistake| format!("{name} {}: {}: {mistake}", at + 1, mistake.instance_path())),
+            ),
             Err(cause) => mistakes.push(format!("{name} {}: {cause}: {row}", at + 1)),
         }
     }
@@ -82,7 +85,8 @@ fn a_folder_whose_summary_does_not_count_its_rows_is_refused() {
         fs::write(dir.path().join(file), "").unwrap();
     }
     fs::write(dir.path().join("verdicts.jsonl"), "{}\n").unwrap();
-    let counts = r#"{"flows": 0, "sessions": {}, "verdicts": {"allow": 0, "deny": 0}, "incidents": {}, "devices": 0}"#;
+    let counts =
+        r#"{"flows": 0, "sessions": {}, "verdicts": {"allow": 0, "deny": 0}, "incidents": {}, "devices": 0}"#;
     fs::write(dir.path().join("summary.json"), counts).unwrap();
     assert_folder_conforms(dir.path());
 }

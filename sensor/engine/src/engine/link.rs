@@ -1,7 +1,7 @@
 //! What frames say about addresses: ARP, neighbour discovery, and leases.
 
 use super::Engine;
-use crate::inventory::Sender;
+use crate::inventory::{Sender, Standing};
 use abi::address::{Ip, SECOND, Timestamp};
 use abi::headers::ether_type;
 use detectors::record::{Sighting, SightingKind};
@@ -54,7 +54,8 @@ impl Engine {
         }
         // A mirror's own gear speaks below IP too; only its address is learned.
         let [vlan, _] = headers.vlan;
-        let sender = Sender { mac: headers.src_mac, ip: Ip::NONE, ttl: 0, vlan, at };
+        let sender =
+            Sender { mac: headers.src_mac, ip: Ip::NONE, ttl: 0, vlan, at, standing: Standing::Shown };
         self.inventory.sender(&sender);
     }
 
@@ -80,7 +81,14 @@ impl Engine {
         };
         // A probe (RFC 5227) claims nothing: its sender address is zero.
         if arp.sender_ip.is_none() || arp.sender_ip == Ip::v4([0; 4]) {
-            let sender = Sender { mac: frame.headers.src_mac, ip: Ip::NONE, ttl: 0, vlan, at };
+            let sender = Sender {
+                mac: frame.headers.src_mac,
+                ip: Ip::NONE,
+                ttl: 0,
+                vlan,
+                at,
+                standing: Standing::Shown,
+            };
             self.inventory.sender(&sender);
             return;
         }

@@ -51,6 +51,7 @@ struct Slot {
 struct Queue {
     head: u32,
     tail: u32,
+    len: usize,
 }
 
 /// The table.
@@ -86,6 +87,11 @@ fn hash_of(key: &Key) -> u64 {
     hasher.finish()
 }
 
+/// How long ago something was. What lies ahead comes from a capture whose time was set back: it is long gone.
+const fn silent(last: Timestamp, now: Timestamp) -> u64 {
+    if last.0 > now.0 { u64::MAX } else { now.since(last) }
+}
+
 fn at(place: u32) -> usize {
     place as usize
 }
@@ -98,7 +104,7 @@ impl Table {
             slots: Vec::new(),
             free: Vec::new(),
             index: HashTable::new(),
-            queues: [Queue { head: NONE, tail: NONE }; QUEUES],
+            queues: [Queue { head: NONE, tail: NONE, len: 0 }; QUEUES],
             timeouts,
             capacity,
             evictions: 0,
@@ -188,10 +194,10 @@ impl Table {
             loop {
                 let head = self.queues.get(queue).map_or(NONE, |queue| queue.head);
                 let Some(Some(slot)) = self.slots.get_mut(at(head)) else { break };
-                if now.since(slot.joined) < limit {
+                if silent(slot.joined, now) < limit {
                     break;
                 }
-                if now.since(slot.flow.last) >= limit {
+                if silent(slot.flow.last, now) >= limit {
                     return self.remove(Place(head));
                 }
                 slot.joined = now;
@@ -203,9 +209,10 @@ impl Table {
         None
     }
 
-    /// Whether a flow has been silent for longer than its time-out.
-    pub(crate) fn is_stale(&self, flow: &Flow, now: Timestamp) -> bool {
-        now.since(flow.last) >= self.limit(usize::from(queue_of(flow)))
+    /// Whether a frame of `at` comes after a flow's time-out. One that is as far before its last frame comes from a capture
+    /// whose time was set back, and belongs to another flow as well.
+    pub(crate) fn is_stale(&self, flow: &Flow, at: Timestamp) -> bool {
+        flow.last.0.abs_diff(at.0) >= self.limit(usize::from(queue_of(flow)))
     }
 
     /// Every flow's place, in the order of the flows' numbers; for the end of the input.
@@ -219,12 +226,19 @@ impl Table {
     }
 
     fn evict(&mut self) -> Option<Flow> {
-        // Embryonic and closed flows first: a scan must not push out what carries care.
-        const ORDER: [usize; QUEUES] = [2, 1, 3, 0];
         const TRIES: usize = 8;
-        let queue = ORDER
-            .into_iter()
-            .find(|&queue| self.queues.get(queue).is_some_and(|queue| queue.head != NONE))?;
+        let [established, embryonic, closed, datagram] = self.queues.map(|queue| queue.len);
+        // Closed flows first, then those that crowd the table: neither a scan nor a flood of datagrams may push out what
+        // carries care, or the first frames of it.
+        let queue = if closed > 0 {
+            2
+        } else if (embryonic + datagram) * 16 < self.capacity && established > 0 {
+            0
+        } else if embryonic >= datagram {
+            1
+        } else {
+            3
+        };
         let mut place = self.queues.get(queue).map_or(NONE, |queue| queue.head);
         let mut oldest = (Timestamp(u64::MAX), NONE);
         for _ in 0..TRIES {
@@ -249,6 +263,7 @@ impl Table {
         let Some(ends) = self.queues.get_mut(usize::from(queue)) else { return };
         let tail = ends.tail;
         ends.tail = place;
+        ends.len += 1;
         if ends.head == NONE {
             ends.head = place;
         }
@@ -264,6 +279,9 @@ impl Table {
     fn unlink(&mut self, place: u32) {
         let Some(Some(slot)) = self.slots.get(at(place)) else { return };
         let (queue, earlier, later) = (usize::from(slot.queue), slot.earlier, slot.later);
+        if let Some(ends) = self.queues.get_mut(queue) {
+            ends.len = ends.len.saturating_sub(1);
+        }
         if let Some(Some(slot)) = self.slots.get_mut(at(earlier)) {
             slot.later = later;
         } else if let Some(ends) = self.queues.get_mut(queue) {
@@ -276,3 +294,6 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -282,10 +282,7 @@ fn dhcp(teller: &mut Teller<'_>, said: &Dhcp) {
             teller.is(key, DeviceType::Mobile, rule("dhcp-android", 4, 0.8));
         }
     } else {
-        let server = teller.row.server.device;
-        let client = teller.row.client.device;
-        // The side that speaks as a server: replies run from port 67.
-        let speaker = if teller.row.server.port == 67 { server } else { client };
+        let speaker = teller.row.server.device;
         teller.plays(speaker, "dhcp-server");
     }
 }

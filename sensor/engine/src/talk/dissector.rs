@@ -4,7 +4,7 @@ use abi::address::Timestamp;
 use abi::app::App;
 use wire::{Appetite, Claim, Exchange, Side};
 
-/// Bytes of one direction that are kept until somebody claims them.
+/// Bytes of one direction that are kept until somebody claims them. What cannot be told from that much is nobody's.
 const HEAD: usize = 2048;
 /// Places at which a stream that was met midway is tried: dissectors find themselves at the start of a message only.
 const MIDSTREAM_TRIES: u16 = 512;
@@ -73,20 +73,26 @@ const fn index(side: Side) -> usize {
 
 impl Dissector {
     /// Takes the next bytes of a side.
-    pub(crate) fn feed(&mut self, side: Side, (at, met): (Timestamp, Met), bytes: &[u8], out: &mut Vec<Exchange>) {
-        if let Dissector::Undecided(undecided) = self {
-            let Some(chosen) = undecided.feed(side, bytes, met) else { return };
-            let heads = std::mem::take(&mut undecided.heads);
-            *self = chosen;
-            // The side that nobody claimed comes first: it spoke before.
-            for speaker in [side.other(), side] {
-                let head = heads.get(index(speaker)).map(Vec::as_slice).unwrap_or_default();
-                if !head.is_empty() {
-                    self.give(speaker, at, head, out);
-                }
+    pub(crate) fn feed(
+        &mut self,
+        side: Side,
+        (at, met): (Timestamp, Met),
+        bytes: &[u8],
+        out: &mut Vec<Exchange>,
+    ) {
+        let Dissector::Undecided(undecided) = self else { return self.give(side, at, bytes, out) };
+        let Some(chosen) = undecided.feed(side, bytes, met) else { return };
+        let [client, server] = std::mem::take(&mut undecided.heads);
+        let (mine, theirs) = match side {
+            Side::Client => (client, server),
+            Side::Server => (server, client),
+        };
+        *self = chosen;
+        // The side that nobody claimed comes first: it spoke before.
+        for (speaker, head) in [(side.other(), theirs.as_slice()), (side, &mine), (side, bytes)] {
+            if !head.is_empty() {
+                self.give(speaker, at, head, out);
             }
-        } else {
-            self.give(side, at, bytes, out);
         }
     }
 
@@ -130,6 +136,21 @@ impl Dissector {
         }
     }
 
+    /// Memory that the reading holds, in bytes, about.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Dissector::Undecided(Undecided { heads: [client, server], .. }) => {
+                client.capacity().saturating_add(server.capacity())
+            }
+            Dissector::Dicom(session) => session.memory(),
+            Dissector::Hl7(session) => session.memory(),
+            Dissector::Tls(session) => session.memory(),
+            Dissector::Http(session) => session.memory(),
+            Dissector::Dns(session) => session.memory(),
+            Dissector::Nobody(_) => 0,
+        }
+    }
+
     /// What is known now.
     pub(crate) fn found(&self) -> Found {
         match self {
@@ -139,7 +160,7 @@ impl Dissector {
             Dissector::Hl7(_) => Found::App(App::Hl7),
             Dissector::Tls(session) => found(App::Tls, session.appetite()),
             Dissector::Http(session) => found(App::Http, session.appetite()),
-            Dissector::Dns(_) => Found::App(App::Dns),
+            Dissector::Dns(session) => found(App::Dns, session.appetite()),
         }
     }
 }
@@ -152,21 +173,35 @@ const fn found(app: App, appetite: Appetite) -> Found {
 }
 
 impl Undecided {
-    /// Adds bytes of a side and asks every dissector. The answer, once there is one.
+    /// Asks every dissector about the bytes of a side. The answer, once there is one; the bytes themselves are kept only
+    /// while they do not suffice for one.
     fn feed(&mut self, side: Side, bytes: &[u8], met: Met) -> Option<Dissector> {
         let head = self.heads.get_mut(index(side))?;
-        // A head never grows past its cap: what cannot be told from that much is nobody's.
-        let full = head.len().saturating_add(bytes.len()) > HEAD && !head.is_empty();
-        head.extend_from_slice(bytes);
-        match claim(head) {
-            Asked::Somebody(dissector) => return Some(dissector),
-            Asked::NotYet if !full => return None,
+        let known = head.len();
+        // Most streams are told by their first piece, which needs no copy.
+        let asked = if known == 0 {
+            claim(bytes)
+        } else {
+            head.extend_from_slice(bytes.get(..HEAD).unwrap_or(bytes));
+            claim(head)
+        };
+        match asked {
+            Asked::Somebody(dissector) => {
+                head.truncate(known);
+                return Some(dissector);
+            }
+            Asked::NotYet if known + bytes.len() <= HEAD => {
+                if known == 0 {
+                    head.extend_from_slice(bytes);
+                }
+                return None;
+            }
             Asked::NotYet | Asked::Nobody => {}
         }
         if self.guess == App::Unknown {
-            self.guess = wire::guess::stream(head);
+            self.guess = wire::guess::stream(if known == 0 { bytes } else { head });
         }
-        head.clear();
+        *head = Vec::new();
         self.tries = self.tries.saturating_add(1);
         let most = match met {
             Met::AtStart => TRIES,
@@ -212,3 +247,6 @@ pub(crate) fn dns_by_port(ports: (u16, u16)) -> App {
         _ => App::Dns,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,11 @@ impl Assembly {
         self.state == State::Stopped
     }
 
+    /// Bytes of a message that are held.
+    pub(super) fn memory(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// The next whole message in `bytes`, which is moved on to what lies behind it.
     pub(super) fn next<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Cow<'a, [u8]>> {
         if self.is_stopped() {

@@ -105,6 +105,11 @@ impl Reader {
         self.seen
     }
 
+    /// Bytes of a head that are held.
+    pub(super) fn memory(&self) -> usize {
+        self.head.capacity()
+    }
+
     /// What follows is a new message.
     pub(super) fn restart(&mut self) {
         self.part = Part::Head;

@@ -79,6 +79,11 @@ impl Records {
         }
     }
 
+    /// Bytes of a message that are held.
+    pub(super) fn memory(&self) -> usize {
+        self.message.capacity()
+    }
+
     /// The next event in `bytes`, which is moved on to what lies behind it; none when the bytes are used up.
     pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<Event> {
         while self.state != State::Broken {

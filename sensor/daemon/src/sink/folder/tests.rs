@@ -16,13 +16,22 @@ fn a_folder_is_made_with_its_parents_and_holds_all_files() {
     let folder = Folder::create(&dir).unwrap();
     assert_eq!(folder.dir(), dir);
     let finished = Finished::default();
-    folder.finish(&Report { finished: &finished, names: &Names::of(None), baseline: None, notes: &[] }).unwrap();
+    folder
+        .finish(&Report { finished: &finished, names: &Names::of(None), baseline: None, notes: &[] })
+        .unwrap();
     let mut files: Vec<_> =
         fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     assert_eq!(
         files,
-        ["devices.jsonl", "flows.jsonl", "incidents.jsonl", "sessions.jsonl", "summary.json", "verdicts.jsonl"]
+        [
+            "devices.jsonl",
+            "flows.jsonl",
+            "incidents.jsonl",
+            "sessions.jsonl",
+            "summary.json",
+            "verdicts.jsonl"
+        ]
     );
 }
 

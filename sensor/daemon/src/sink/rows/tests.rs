@@ -28,7 +28,10 @@ fn a_flow_row_has_its_members_in_a_fixed_order_on_one_line() {
     let mut out = Json::default();
     flow(&mut out, &samples::flow(), &Names::of(None));
     let text = std::str::from_utf8(out.bytes()).unwrap();
-    assert!(text.starts_with(r#"{"id":"f12","ts_first":"2026-03-01T08:00:00.123456789Z","ts_last":"#), "{text}");
+    assert!(
+        text.starts_with(r#"{"id":"f12","ts_first":"2026-03-01T08:00:00.123456789Z","ts_last":"#),
+        "{text}"
+    );
     assert!(text.ends_with("\"end\":\"closed\"}\n"), "{text}");
 }
 

@@ -6,7 +6,9 @@ use abi::app::App;
 use abi::device::DeviceType;
 use detectors::record::{FlowId, Visibility};
 use engine::output::SessionRow;
-use wire::dicom::{Aet, Answer, Associate, Command, Dicom, Equipment, Level, Operation, Parties, Suboperations};
+use wire::dicom::{
+    Aet, Answer, Associate, Command, Dicom, Equipment, Level, Operation, Parties, Suboperations,
+};
 use wire::hl7::{Ack, Heading, Hl7, Message};
 use wire::{Exchange, Said, Side, dhcp, dns, http, tls};
 
@@ -97,7 +99,8 @@ fn hl7() -> [Said; 2] {
         ..Heading::default()
     };
     let equipment = vec!["00:09:fb".to_owned(), AWKWARD.to_owned()];
-    let ack = Ack { heading: heading.clone(), ack_code: "AA".to_owned(), acked_control_id: "MSG00001".to_owned() };
+    let ack =
+        Ack { heading: heading.clone(), ack_code: "AA".to_owned(), acked_control_id: "MSG00001".to_owned() };
     [
         Said::Hl7(Hl7::Message(Box::new(Message { heading, acks: 1, equipment, ..Message::default() }))),
         Said::Hl7(Hl7::Ack(Box::new(ack))),

@@ -1,9 +1,9 @@
 //! The summary that a person reads when a run has ended.
 
 use super::super::words;
-use crate::command::Color;
 use super::layout::{byte_size, date_and_clock, grouped, harmless, left, right, width, wrapped};
 use super::{Report, UNASSIGNED, devices_by_type, incidents_by_severity, loss_estimate, sorted_notes};
+use crate::command::Color;
 use abi::device::DeviceType;
 use abi::table::SegmentId;
 use detectors::finding::Severity;

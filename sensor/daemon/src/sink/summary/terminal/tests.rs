@@ -30,7 +30,8 @@ fn a_narrow_page_lists_the_pairs_of_segments() {
 #[test]
 fn an_empty_run_says_that_there_was_nothing() {
     let look = Look { colour: Color::Off, columns: 80, folder: None };
-    let report = Report { finished: &Finished::default(), names: &Names::of(None), baseline: None, notes: &[] };
+    let report =
+        Report { finished: &Finished::default(), names: &Names::of(None), baseline: None, notes: &[] };
     insta::assert_snapshot!(page(&report, look), @r"
     0 packets, 0 B
       0 flows (0 TCP and 0 UDP keys), 0 devices

@@ -185,6 +185,7 @@ natures! {
     EAVESDROPPING = "eavesdropping", Medium, ["T1125", "T1123"];
     CONFIGURATION = "configuration-reading", Medium, ["T1602.001"];
     PROBING = "service-probing", Low, ["T1046"];
+    PRINTING = "printing", Low, ["T1021"];
     ACCESS = "service-access", Medium, ["T1021", "T1210"];
 }
 
@@ -273,6 +274,10 @@ fn contains(text: &str, word: &str) -> bool {
 
 /// What it would mean that a client does this at a server of the given class.
 pub(crate) fn nature(act: &Act, server: DeviceType) -> Nature {
+    // People print where they happen to be (IPP, LPD and raw port 9100), and IPP is HTTP by content.
+    if matches!(act.key.service(), Some((6, 515 | 631 | 9100))) {
+        return PRINTING;
+    }
     if COURTESIES.contains(&act.op.as_str()) {
         return PROBING;
     }

@@ -114,7 +114,7 @@ impl Detector {
             self.new_contact(triple, flow, now, out);
         } else if volume::is_busy(pair) {
             let pair = *pair;
-            if let Some(case) = self.judge(triple, &pair).flow(flow, now) {
+            if let Some(case) = self.judge(triple, &pair).flow(flow) {
                 self.say(case, now, out);
             }
         }
@@ -301,7 +301,7 @@ impl Detector {
         let is_known = pair.norm.windows > 0;
         if flow.protocol == 1 || (is_known && volume::is_busy(pair)) {
             let pair = *pair;
-            let judged = if is_known { self.judge(triple, &pair).flow(flow, now) } else { None };
+            let judged = if is_known { self.judge(triple, &pair).flow(flow) } else { None };
             if let Some(case) = volume::carried(&pair, flow, now).or(judged) {
                 self.say(case, now, out);
             }
@@ -487,6 +487,8 @@ impl Detector {
             self.index.serves(triple.client, client.class) && self.index.serves(triple.server, server.class);
         if surprise.bits() < self.settings.novelty
             || severity == Severity::Low
+            // Of such an operation the flow that carries it tells as much.
+            || kind == "service-access"
             || is_trade
             || self.was_asked(triple, activity.at)
         {

@@ -112,10 +112,10 @@ impl Judge<'_> {
     }
 
     /// Judges the running window after flows or bytes came.
-    pub(crate) fn flow(&self, flow: &FlowRecord, now: Timestamp) -> Option<Case> {
+    pub(crate) fn flow(&self, flow: &FlowRecord) -> Option<Case> {
         let act = self.memory.acts.get(self.triple.act as usize)?;
         if let Some(times) = self.exceeds(Figure::Times) {
-            return self.surge(act, flow, now, times);
+            return self.surge(act, flow, times);
         }
         let back = self.exceeds(Figure::Back);
         let out = self.exceeds(Figure::Out);
@@ -143,7 +143,7 @@ impl Judge<'_> {
         }
     }
 
-    fn surge(&self, act: &Act, flow: &FlowRecord, now: Timestamp, times: Evidence) -> Option<Case> {
+    fn surge(&self, act: &Act, flow: &FlowRecord, times: Evidence) -> Option<Case> {
         let counts = self.pair.meter.counts;
         let norm = &self.pair.norm;
         let usual = norm.back.max / norm.times.max.max(1);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::Both;
+use crate::record::{Both, FlowState};
 use crate::scene::{
     CT, FILES, NAMES, NOW, PACS, PUMP_SERVER, VIEWER, Watch, asks, at, flow, host, loud, outside, pump,
     refused, udp, ward,

@@ -83,23 +83,27 @@ const fn counterpart_v6(kind: u16) -> Option<u16> {
     }
 }
 
-/// Hashes the ends in the order given: one buffer, because SHA-1 takes it in a single block.
+/// Hashes the ends in the order given, IPv4 as one piece.
 fn digest(protocol: u8, first: End, second: End) -> [u8; 20] {
-    let mut hash = Sha1::new();
-    hash.update([0, 0]);
-    if let (Some(a), Some(b)) = (first.0.as_v4(), second.0.as_v4()) {
-        hash.update(a);
-        hash.update(b);
-    } else {
-        hash.update(first.0.0);
-        hash.update(second.0.0);
+    let ([p, q], [r, s]) = (first.1.to_be_bytes(), second.1.to_be_bytes());
+    match (first.0.as_v4(), second.0.as_v4()) {
+        (Some([a, b, c, d]), Some([e, f, g, h])) if has_ports(protocol) => {
+            Sha1::digest([0, 0, a, b, c, d, e, f, g, h, protocol, 0, p, q, r, s]).into()
+        }
+        (Some([a, b, c, d]), Some([e, f, g, h])) => {
+            Sha1::digest([0, 0, a, b, c, d, e, f, g, h, protocol, 0]).into()
+        }
+        (Some(_) | None, Some(_) | None) => {
+            let mut hash = Sha1::new_with_prefix([0, 0]);
+            hash.update(first.0.0);
+            hash.update(second.0.0);
+            hash.update([protocol, 0]);
+            if has_ports(protocol) {
+                hash.update([p, q, r, s]);
+            }
+            hash.finalize().into()
+        }
     }
-    hash.update([protocol, 0]);
-    if has_ports(protocol) {
-        hash.update(first.1.to_be_bytes());
-        hash.update(second.1.to_be_bytes());
-    }
-    hash.finalize().into()
 }
 
 /// The protocols whose ports the specification hashes.

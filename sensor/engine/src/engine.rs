@@ -1,5 +1,6 @@
 //! The pipeline: one frame at a time through mirror, inventory, flows, judge, conversations and detectors.
 
+mod clock;
 mod exchanges;
 mod finish;
 mod link;
@@ -11,7 +12,7 @@ use crate::flow::table::{Place, Table};
 use crate::flow::{Announced, End, Flow, Key};
 use crate::fragment::Fragments;
 use crate::incident::Incidents;
-use crate::inventory::{Inventory, Pair, Sender, Standing};
+use crate::inventory::{Inventory, Number, Pair, Sender, Standing};
 use crate::keys::Keys;
 use crate::mirror::{Copy, Mirror};
 use crate::output::{Outputs, Summary};
@@ -19,9 +20,9 @@ use crate::talk::Reader;
 use crate::verdict::Guard;
 use crate::watch::Watch;
 use abi::address::{SECOND, Timestamp};
-use abi::headers::{Headers, ether_type, protocol, tcp_flag};
+use abi::headers::{Headers, ether_type, protocol};
 use detectors::finding::Finding;
-use detectors::record::{FlowEnd, FlowId, FlowState, Sighting, SightingKind};
+use detectors::record::{FlowEnd, FlowId, FlowRecord, FlowState, Sighting, SightingKind};
 use std::collections::VecDeque;
 use wire::frame::{Frame, LinkType};
 
@@ -59,10 +60,23 @@ impl Default for Settings {
 const UNANSWERED: u64 = 3 * SECOND;
 /// How often the detectors are told of a flow that goes on.
 const PROGRESS: u64 = 10 * SECOND;
+/// Flows whose time-out has passed that are closed with one frame, so that their rows never pile up.
+const SWEEP: usize = 256;
+
+/// Whether flows are to be looked for whose time-out has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    /// A second has gone by since the last time.
+    Due,
+    /// All were found.
+    Done,
+}
 
 /// The machine.
 pub struct Engine {
+    pub(crate) clock: clock::Clock,
     pub(crate) now: Timestamp,
+    pub(crate) sweep: Sweep,
     pub(crate) next_tick: Timestamp,
     pub(crate) next_flow: u64,
     pub(crate) table: Table,
@@ -84,7 +98,9 @@ impl Engine {
     /// A machine that has seen nothing. With a policy, flows are judged.
     pub fn new(settings: &Settings, policy: Option<policies::Compiled>, watch: Watch) -> Engine {
         Engine {
+            clock: clock::Clock::default(),
             now: Timestamp(0),
+            sweep: Sweep::Done,
             next_tick: Timestamp(0),
             next_flow: 1,
             table: Table::new(settings.flows, settings.timeouts),
@@ -112,9 +128,13 @@ impl Engine {
     pub fn step(&mut self, captured: Captured<'_>, out: &mut Outputs) {
         let at = captured.at;
         self.count(&captured);
-        self.now = self.now.max(at);
-        if self.now >= self.next_tick {
-            self.tick(out);
+        self.now = self.clock.tell(at);
+        // A tick that lies further off than a second was set before the time was set back.
+        if self.now >= self.next_tick || self.next_tick.since(self.now) > SECOND {
+            self.tick();
+        }
+        if self.sweep == Sweep::Due {
+            self.expire(out);
         }
         let mut frame = wire::frame::read(captured.link, captured.bytes, captured.wire_len);
         if frame.cut.is_some() {
@@ -155,7 +175,7 @@ impl Engine {
     fn routed_copy(&mut self, frame: &Frame<'_>) {
         let headers = &frame.headers;
         let bound = self.inventory.bound_mac(headers.src);
-        if bound.is_some_and(|mac| mac != headers.src_mac) && !matches!(headers.ttl, 0 | 1 | 64 | 128 | 255) {
+        if bound.is_some_and(|mac| mac != headers.src_mac) && !crate::inventory::is_initial(headers.ttl) {
             self.inventory.routes(headers.src_mac);
         }
     }
@@ -164,7 +184,7 @@ impl Engine {
         let headers = &frame.headers;
         let (key, from) = Key::of(headers);
         let place = match self.table.find(&key) {
-            Some(place) if self.continues(place, headers) => place,
+            Some(place) if self.continues((place, from), frame, at) => place,
             Some(place) => {
                 if let Some(old) = self.table.remove(place) {
                     let end = if old.is_over() { FlowEnd::Closed } else { FlowEnd::Idle };
@@ -226,13 +246,17 @@ impl Engine {
         }
     }
 
-    /// Whether a frame belongs to the flow at a place: not after its time-out, and a SYN begins anew what was over.
-    fn continues(&self, place: Place, headers: &Headers) -> bool {
+    /// Whether a frame belongs to the flow at a place: not after its time-out, nor when it opens another connection.
+    fn continues(&self, (place, from): (Place, End), frame: &Frame<'_>, at: Timestamp) -> bool {
         let Some(flow) = self.table.flow(place) else { return false };
-        let fresh = headers.protocol == protocol::TCP
-            && headers.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
-            && flow.is_over();
-        !fresh && !self.table.is_stale(flow, self.now)
+        if self.table.is_stale(flow, at) {
+            return false;
+        }
+        let headers = &frame.headers;
+        if !headers.opens_tcp() && !headers.answers_tcp() {
+            return true;
+        }
+        !frame.tcp().is_some_and(|tcp| flow.is_reopened(from, tcp.seq, headers))
     }
 
     fn open(
@@ -253,6 +277,9 @@ impl Engine {
         if let Some(evicted) = evicted {
             self.close(evicted, FlowEnd::Evicted, out);
         }
+        if self.waiting.len() >= self.table.capacity() {
+            self.unanswered();
+        }
         self.waiting.push_back((Timestamp(self.now.0.saturating_add(UNANSWERED)), place, id));
         place
     }
@@ -267,11 +294,13 @@ impl Engine {
             return;
         }
         let [outer, _] = headers.vlan;
+        // How far a group is to be reached is the sender's choice (RFC 1112 section 6.1), and tells nothing of routers.
+        let ttl = if headers.dst.is_group() { 0 } else { headers.ttl };
         // A mirror of one direction never shows an answer; three frames of one flow are seldom made up.
         let answered = flow.sent.of(from.other()).packets > 0 || flow.sent.of(from).packets >= 2;
         let standing = if answered { Standing::Shown } else { Standing::Alleged };
         let sender =
-            Sender { mac: headers.src_mac, ip: headers.src, ttl: headers.ttl, vlan: outer, at, standing };
+            Sender { mac: headers.src_mac, ip: headers.src, ttl, vlan: outer, at, standing };
         let Some(met) = self.inventory.sender(&sender) else { return };
         *flow.device.of_mut(from) = Some(met.device);
         if met.pair == Pair::Routed
@@ -305,7 +334,7 @@ impl Engine {
                 | FlowState::TwoWay => true,
                 FlowState::OneWay | FlowState::SynSent | FlowState::HalfOpen => false,
             },
-            Announced::At(last) => self.now.since(last) >= PROGRESS,
+            Announced::At(last) => self.now.0.abs_diff(last.0) >= PROGRESS,
         };
         if due {
             self.tell(place);
@@ -331,6 +360,7 @@ impl Engine {
         if flow.last.since(flow.first) < active {
             return;
         }
+        let seen = last_seen(flow);
         let record = report::record(flow, &self.inventory, FlowEnd::Active);
         report::verdict(flow, &mut self.summary, out);
         flow.first = flow.last;
@@ -339,10 +369,10 @@ impl Engine {
             (sent.packets, sent.bytes, sent.payload, sent.missing, sent.retransmissions) = (0, 0, 0, 0, 0);
         }
         flow.timing = crate::flow::Timing::default();
-        self.watch.flow_closed(&record, self.now, &mut self.findings);
-        self.summary.flows += 1;
-        out.flows.push(record);
-        self.group();
+        if let Some(ruling) = &mut flow.ruling {
+            ruling.frames_dropped = 0;
+        }
+        self.put(record, seen, out);
     }
 
     /// A flow is over: what it said last, and its record.
@@ -352,44 +382,68 @@ impl Engine {
             self.said(&mut flow, None, out);
         }
         let record = report::record(&flow, &self.inventory, end);
+        // Nothing has come since the active time-out: its record has said all.
+        if record.packets.out + record.packets.back == 0 {
+            return;
+        }
         if flow.announced == Announced::NotYet {
             self.watch.flow_opened(&record, self.now, &mut self.findings);
         }
-        self.watch.flow_closed(&record, self.now, &mut self.findings);
         report::verdict(&flow, &mut self.summary, out);
+        self.put(record, last_seen(&flow), out);
+    }
+
+    fn put(&mut self, record: FlowRecord, seen: [Option<(Number, Timestamp)>; 2], out: &mut Outputs) {
+        for (device, at) in seen.into_iter().flatten() {
+            self.inventory.seen(device, at);
+        }
+        self.watch.flow_closed(&record, self.now, &mut self.findings);
         let summary = &mut self.summary;
         summary.flows += 1;
         summary.tcp_missing.0 += record.missing.out + record.missing.back;
-        if flow.key.protocol == protocol::TCP {
+        if record.protocol == protocol::TCP {
             summary.tcp_missing.1 += record.payload.out + record.payload.back;
         }
         out.flows.push(record);
         self.group();
     }
 
-    /// Once a second of capture time: time-outs, unanswered flows, the detectors' windows.
-    fn tick(&mut self, out: &mut Outputs) {
+    /// Once a second of capture time: unanswered flows, time-outs, the detectors' windows.
+    fn tick(&mut self) {
         self.next_tick = Timestamp(self.now.0.saturating_add(SECOND));
-        while let Some(&(due, place, id)) = self.waiting.front() {
-            let full = self.waiting.len() > self.table.len() + 1024;
-            if due > self.now && !full {
+        while let Some(&(due, ..)) = self.waiting.front() {
+            // What is due later than a flow may wait was noted before the time was set back.
+            if due > self.now && due.since(self.now) <= UNANSWERED {
                 break;
             }
-            self.waiting.pop_front();
-            let open = self
-                .table
-                .flow(place)
-                .is_some_and(|flow| flow.id == id && flow.announced == Announced::NotYet);
-            if open {
-                self.tell(place);
-            }
+            self.unanswered();
         }
-        while let Some(flow) = self.table.expire(self.now) {
+        self.sweep = Sweep::Due;
+        self.watch.tick(self.now, &mut self.findings);
+        self.group();
+    }
+
+    /// The flow that has waited longest for an answer waits no more.
+    fn unanswered(&mut self) {
+        let Some((_, place, id)) = self.waiting.pop_front() else { return };
+        let open = self
+            .table
+            .flow(place)
+            .is_some_and(|flow| flow.id == id && flow.announced == Announced::NotYet);
+        if open {
+            self.tell(place);
+        }
+    }
+
+    fn expire(&mut self, out: &mut Outputs) {
+        for _ in 0..SWEEP {
+            let Some(flow) = self.table.expire(self.now) else {
+                self.sweep = Sweep::Done;
+                return;
+            };
             let end = if flow.is_over() { FlowEnd::Closed } else { FlowEnd::Idle };
             self.close(flow, end, out);
         }
-        self.watch.tick(self.now, &mut self.findings);
-        self.group();
     }
 
     pub(crate) fn sighting(&mut self, sighting: &Sighting) {
@@ -402,6 +456,14 @@ impl Engine {
             self.incidents.add(finding, None);
         }
     }
+}
+
+/// The devices that sent something in a flow, and when they did last.
+fn last_seen(flow: &Flow) -> [Option<(Number, Timestamp)>; 2] {
+    [End::A, End::B].map(|end| {
+        let sent = flow.sent.of(end);
+        flow.device.of(end).filter(|_| sent.packets > 0).map(|device| (device, sent.last))
+    })
 }
 
 fn outer_key(outer: &wire::frame::Outer) -> Key {

@@ -326,6 +326,21 @@ impl Flow {
         }
     }
 
+    /// Whether a SYN or the answer to one, with this number, belongs to another connection between the same ports.
+    pub(crate) fn is_reopened(&self, from: End, seq: u32, headers: &Headers) -> bool {
+        let start = self.sent.of(from).sequence.start();
+        let again = start == Some(seq.wrapping_add(1));
+        let running = matches!(self.state, FlowState::Established | FlowState::Closing);
+        if headers.opens_tcp() {
+            // Some systems ask a second and a third time where they were refused, with the same number. Amid a connection
+            // a SYN may be forged: only its answer tells, if answers are captured at all.
+            let alone = self.sent.of(from.other()).packets == 0 && start.is_some();
+            self.is_over() && !(again && self.state == FlowState::Rejected) || running && alone && !again
+        } else {
+            (self.is_over() || running) && start.is_some() && !again
+        }
+    }
+
     /// Whether nothing more is expected of a TCP connection.
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.state, FlowState::Closed | FlowState::Reset | FlowState::Rejected)

@@ -5,7 +5,7 @@ pub(crate) mod identity;
 pub(crate) mod knowledge;
 pub(crate) mod observe;
 
-use abi::address::{DeviceKey, Ip, Mac, Timestamp};
+use abi::address::{DeviceKey, Ip, Mac, SECOND, Timestamp};
 use identity::Identity;
 use rustc_hash::FxHashMap;
 
@@ -18,7 +18,9 @@ pub(crate) const DEVICES: usize = 65_536;
 /// Addresses that are kept of one device.
 const ADDRESSES: usize = 16;
 /// IPv4 addresses without ARP that make a MAC address a router's: one host seldom has more.
-const ROUTER_ADDRESSES: u32 = 4;
+const ROUTER_ADDRESSES: usize = 4;
+/// How long a pair of addresses that was proved stands against frames that show another one.
+const PROVED: u64 = 60 * SECOND;
 
 /// A device.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct Device {
     pub(crate) gateway: Option<Mac>,
     /// What is known of it.
     pub(crate) identity: Identity,
+    /// The device that it turned out to be; this one is an empty shell then.
+    moved: Option<Number>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +67,26 @@ enum Proof {
 #[derive(Clone, Copy, Debug, Default)]
 struct Station {
     device: Option<Number>,
-    /// IPv4 addresses seen behind it by frames alone.
-    carried: u32,
+    /// IPv4 addresses that frames alone bind to it, and since when.
+    carried: [Option<(Ip, Timestamp)>; ROUTER_ADDRESSES],
     role: Role,
+}
+
+impl Station {
+    /// Notes an address that a frame binds to it. `None` when it has more of them than one host.
+    fn carry(&mut self, ip: Ip, at: Timestamp) -> Option<()> {
+        let is_it = |place: &&mut Option<(Ip, Timestamp)>| place.is_none_or(|(other, _)| other == ip);
+        self.carried.iter_mut().find(is_it)?.get_or_insert((ip, at));
+        Some(())
+    }
+
+    /// The address is bound to another MAC address now, or it is proved to be this one's.
+    fn let_go(&mut self, ip: Ip) {
+        self.carried.sort_unstable_by_key(|place| place.is_none_or(|(other, _)| other == ip));
+        for place in &mut self.carried {
+            *place = place.filter(|&(other, _)| other != ip);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +164,14 @@ impl Inventory {
         self.devices.get_mut(number.0 as usize)
     }
 
+    /// A device was seen again.
+    pub(crate) fn seen(&mut self, number: Number, at: Timestamp) {
+        let number = self.device(number).and_then(|device| device.moved).unwrap_or(number);
+        if let Some(device) = self.device_mut(number) {
+            device.last = device.last.max(at);
+        }
+    }
+
     /// Every device.
     pub(crate) fn devices(&self) -> &[Device] {
         &self.devices
@@ -175,8 +204,30 @@ impl Inventory {
 
     /// Notes that a MAC address forwards for others.
     pub(crate) fn routes(&mut self, mac: Mac) {
-        if !mac.is_none() && self.stations.len() < DEVICES {
-            self.stations.entry(mac).or_default().role = Role::Router;
+        if !mac.is_none()
+            && let Some(station) = self.station_mut(mac)
+        {
+            station.role = Role::Router;
+        }
+    }
+
+    fn station_mut(&mut self, mac: Mac) -> Option<&mut Station> {
+        if self.stations.len() >= DEVICES && !self.stations.contains_key(&mac) {
+            self.overflows += 1;
+            return None;
+        }
+        Some(self.stations.entry(mac).or_default())
+    }
+
+    /// The device that an end of a flow is by now: devices are joined and split as more becomes known of them.
+    pub(crate) fn current(&self, number: Number, ip: Ip) -> Number {
+        let Some(device) = self.device(number) else { return number };
+        match (device.moved, device.key) {
+            (Some(moved), _) => moved,
+            (None, DeviceKey::Mac(mac)) if self.is_router(mac) && !device.ips.contains(&ip) => {
+                self.by_ip(ip).unwrap_or(number)
+            }
+            (None, _) => number,
         }
     }
 
@@ -201,6 +252,7 @@ impl Inventory {
         };
         if let Some(device) = self.device_mut(met.device) {
             device.last = device.last.max(at);
+            device.first = device.first.min(at);
             if sender.vlan != 0 && device.vlans.len() < ADDRESSES && !device.vlans.contains(&sender.vlan) {
                 device.vlans.push(sender.vlan);
             }
@@ -215,25 +267,40 @@ impl Inventory {
         {
             return Some(Met { device: binding.device, pair: Pair::Known });
         }
-        if self.is_router(mac) || !is_initial(ttl) && !ip.is_link_local() {
+        // What is local to the link is never forwarded (RFC 3927 section 2.7, RFC 4291 section 2.5.6).
+        if (self.is_router(mac) || !is_initial(ttl)) && !ip.is_link_local() {
             // A time to live that was counted down came through a router; the MAC address is that router's.
             if !is_initial(ttl) {
                 self.routes(mac);
             }
             return Some(Met { device: self.behind(ip, Some(mac), sender)?, pair: Pair::Routed });
         }
-        let station = self.stations.entry(mac).or_default();
-        if ip.as_v4().is_some() {
-            station.carried = station.carried.saturating_add(1);
-            if station.carried > ROUTER_ADDRESSES {
-                station.role = Role::Router;
-                self.split(mac);
-                return Some(Met { device: self.behind(ip, Some(mac), sender)?, pair: Pair::Routed });
-            }
-        }
         let device = self.station(mac, at)?;
+        if self.is_proved_otherwise(ip, mac, at) {
+            return Some(Met { device, pair: Pair::New });
+        }
+        if ip.as_v4().is_some() && self.station_mut(mac)?.carry(ip, at).is_none() {
+            self.routes(mac);
+            self.split(mac);
+            return Some(Met { device: self.behind(ip, Some(mac), sender)?, pair: Pair::Routed });
+        }
         self.bind(ip, mac, device, Proof::Frames);
         Some(Met { device, pair: Pair::New })
+    }
+
+    /// Whether an address is known to be another device's, which was there a moment ago: a frame alone takes nothing from it.
+    fn is_proved_otherwise(&self, ip: Ip, mac: Mac, at: Timestamp) -> bool {
+        self.bindings.get(&ip).is_some_and(|binding| {
+            let is_there = self.device(binding.device).is_some_and(|device| at.since(device.last) < PROVED);
+            binding.proof == Proof::Claimed && binding.mac != Some(mac) && is_there
+        })
+    }
+
+    /// Whether a MAC address that claims an IP address may do so for another one: routers answer for those behind them
+    /// (proxy ARP, RFC 1027).
+    pub(crate) fn is_proxy(&self, mac: Mac, ip: Ip) -> bool {
+        let is_routed = self.bindings.get(&ip).is_some_and(|binding| binding.mac.is_none());
+        is_routed && self.is_router(mac)
     }
 
     /// A claim by ARP, neighbour discovery or DHCP: the IP address belongs to the MAC address. Whether that is new.
@@ -249,7 +316,7 @@ impl Inventory {
             {
                 binding.proof = Proof::Claimed;
                 if let Some(station) = self.stations.get_mut(&mac) {
-                    station.carried = station.carried.saturating_sub(1);
+                    station.let_go(ip);
                 }
             }
         } else {
@@ -267,6 +334,10 @@ impl Inventory {
             return;
         }
         let before = self.bindings.insert(ip, Binding { device, mac: Some(mac), proof });
+        let owner = before.and_then(|before| before.mac).filter(|&owner| owner != mac);
+        if let Some(station) = owner.and_then(|owner| self.stations.get_mut(&owner)) {
+            station.let_go(ip);
+        }
         // A device that was known by its address alone, and now shows its MAC address, is the same one.
         if let Some(before) = before
             && before.device != device
@@ -280,7 +351,7 @@ impl Inventory {
         }
     }
 
-    /// Joins what was known of `from` to `into`; `from` stays as an empty shell that rows no longer name.
+    /// Joins what was known of `from`, which has no address but its key, to `into`; `from` stays as an empty shell that rows no longer name.
     fn merge(&mut self, from: Number, into: Number) {
         let Some(old) = self.devices.get_mut(from.0 as usize) else { return };
         let key = old.key;
@@ -289,6 +360,7 @@ impl Inventory {
         let mut aliases = std::mem::take(&mut old.aliases);
         let ips = std::mem::take(&mut old.ips);
         old.macs.clear();
+        old.moved = Some(into);
         aliases.push(key);
         if let Some(new) = self.devices.get_mut(into.0 as usize) {
             new.first = new.first.min(first);
@@ -303,33 +375,30 @@ impl Inventory {
                 push_latest(&mut new.ips, ip);
             }
         }
-        for binding in self.bindings.values_mut() {
-            if binding.device == from {
-                binding.device = into;
-            }
-        }
     }
 
-    /// A MAC address turns out to be a router's: the addresses that only frames bound to it are other devices'.
+    /// A MAC address turns out to be a router's: the addresses that only frames bound to it are other devices', and so is
+    /// what was learned at them.
     fn split(&mut self, mac: Mac) {
-        let mut carried: Vec<Ip> = self
-            .bindings
-            .iter()
-            .filter(|(_, binding)| binding.mac == Some(mac) && binding.proof == Proof::Frames)
-            .map(|(&ip, _)| ip)
-            .filter(|ip| ip.as_v4().is_some())
-            .collect();
-        carried.sort_unstable();
-        let router = self.by_mac(mac);
-        for ip in carried {
-            let at = router.and_then(|router| self.device(router)).map_or(Timestamp::default(), |d| d.last);
+        let Some(station) = self.stations.get_mut(&mac) else { return };
+        let carried = std::mem::take(&mut station.carried);
+        let router = station.device;
+        for (ip, first) in carried.into_iter().flatten() {
             self.bindings.remove(&ip);
+            let mut told = Identity::default();
+            let mut last = first;
             if let Some(router) = router.and_then(|router| self.device_mut(router)) {
                 router.ips.retain(|&other| other != ip);
+                told = router.identity.part(ip);
+                last = router.last;
             }
-            let split = self.routed(ip, Some(mac), at);
+            let split = self.routed(ip, Some(mac), first);
             if let Some(device) = split.and_then(|split| self.device_mut(split)) {
-                device.aliases.push(DeviceKey::Mac(mac));
+                device.last = device.last.max(last);
+                device.identity.absorb(told);
+                if device.aliases.len() < ADDRESSES && !device.aliases.contains(&DeviceKey::Mac(mac)) {
+                    device.aliases.push(DeviceKey::Mac(mac));
+                }
             }
         }
     }
@@ -385,13 +454,14 @@ impl Inventory {
             last: at,
             gateway: None,
             identity: Identity::default(),
+            moved: None,
         });
         Some(Self::number(self.devices.len() - 1))
     }
 }
 
 /// Initial values of the time to live in use (RFC 1700's 64, and 255, 128, 32); multicast on the link starts at 1.
-const fn is_initial(ttl: u8) -> bool {
+pub(crate) const fn is_initial(ttl: u8) -> bool {
     matches!(ttl, 0 | 1 | 32 | 64 | 128 | 255)
 }
 
@@ -406,3 +476,6 @@ fn push_latest(ips: &mut Vec<Ip>, ip: Ip) {
         ips.push(ip);
     }
 }
+
+#[cfg(test)]
+mod tests;

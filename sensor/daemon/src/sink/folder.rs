@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Bytes of rows that wait in memory before they are written to a file.
-const BUFFER: usize = 1 << 20;
+/// Bytes of rows that wait in memory before they are written: few enough to stay in the processor's cache.
+const BUFFER: usize = 1 << 18;
 /// Room beyond [`BUFFER`] for the row that fills it; longer rows only make the buffer grow once.
 const LONGEST_ROW: usize = 1 << 14;
 

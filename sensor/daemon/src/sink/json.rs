@@ -10,24 +10,19 @@ pub(crate) struct Json {
     bytes: Vec<u8>,
 }
 
-/// The decimal text of every byte, for addresses.
-const OCTETS: [([u8; 3], u8); 256] = octets();
+/// The decimal text of every byte with a dot after it, and how many digits it has.
+const OCTETS: [([u8; 4], u8); 256] = octets();
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "evaluated when compiling; the index is a byte and the table has 256"
-)]
-const fn octets() -> [([u8; 3], u8); 256] {
-    let mut table = [([b'0'; 3], 1); 256];
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiling; the index is a byte and the table has 256")]
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut table = [([b'.'; 4], 1); 256];
     let mut n: u8 = 0;
     loop {
-        let digits = [b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10];
-        table[n as usize] = if n >= 100 {
-            (digits, 3)
-        } else if n >= 10 {
-            ([digits[1], digits[2], b'0'], 2)
-        } else {
-            ([digits[2], b'0', b'0'], 1)
+        let [hundreds, tens, ones] = [b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10];
+        table[n as usize] = match n {
+            0..10 => ([ones, b'.', b'.', b'.'], 1),
+            10..100 => ([tens, ones, b'.', b'.'], 2),
+            100.. => ([hundreds, tens, ones, b'.'], 3),
         };
         if n == 255 {
             return table;
@@ -90,25 +85,29 @@ impl Json {
         self
     }
 
+    /// The first `len` bytes of `block`. Copying all and cutting back is cheaper than a copy of a length that is not
+    /// known when compiling.
+    #[inline]
+    fn part<const N: usize>(&mut self, block: &[u8; N], len: usize) -> &mut Json {
+        let end = self.bytes.len().saturating_add(len);
+        self.bytes.extend_from_slice(block);
+        self.bytes.truncate(end);
+        self
+    }
+
     /// A whole number.
     #[inline]
     pub(crate) fn number(&mut self, mut value: u64) -> &mut Json {
         if let Some((text, len)) = usize::try_from(value).ok().and_then(|index| OCTETS.get(index)) {
-            self.bytes.extend_from_slice(text.get(..usize::from(*len)).unwrap_or_default());
-            return self;
+            return self.part(text, usize::from(*len));
         }
         let mut digits = [0; 20];
-        let mut begin = digits.len();
-        for digit in digits.iter_mut().rev() {
+        let len = value.ilog10() as usize + 1;
+        for digit in digits.iter_mut().take(len).rev() {
             *digit = b'0' + (value % 10) as u8;
             value /= 10;
-            begin = begin.wrapping_sub(1);
-            if value == 0 {
-                break;
-            }
         }
-        self.bytes.extend_from_slice(digits.get(begin..).unwrap_or_default());
-        self
+        self.part(&digits, len)
     }
 
     /// A whole number with a sign.
@@ -151,26 +150,31 @@ impl Json {
         if value < 0.0 && scaled > 0 {
             self.bytes.push(b'-');
         }
-        self.number(scaled / unit).fraction(scaled % unit, unit)
+        self.number(scaled / unit).fraction(scaled % unit, decimals.min(18))
     }
 
     /// Nanoseconds as seconds, without loss.
     pub(crate) fn seconds(&mut self, nanoseconds: u64) -> &mut Json {
-        self.number(nanoseconds / SECOND).fraction(nanoseconds % SECOND, SECOND)
+        self.number(nanoseconds / SECOND).fraction(nanoseconds % SECOND, 9)
     }
 
-    /// The decimals `part / unit`, without zeros at the end; nothing for 0.
-    fn fraction(&mut self, mut part: u64, mut unit: u64) -> &mut Json {
+    /// A point and `decimals` digits of `part`, without zeros at the end; nothing for 0.
+    fn fraction(&mut self, mut part: u64, decimals: u32) -> &mut Json {
         if part == 0 {
             return self;
         }
-        self.bytes.push(b'.');
-        while part > 0 && unit > 1 {
-            unit /= 10;
-            self.bytes.push(b'0' + (part / unit % 10) as u8);
-            part %= unit;
+        let mut digits = [b'.'; 19];
+        let mut len = 0;
+        let places = digits.iter_mut().take(decimals as usize + 1).enumerate().skip(1);
+        for (at, digit) in places.rev() {
+            let value = (part % 10) as u8;
+            part /= 10;
+            *digit = b'0' + value;
+            if len == 0 && value != 0 {
+                len = at + 1;
+            }
         }
-        self
+        self.part(&digits, len)
     }
 
     /// A probability: four significant digits, so that the very small ones keep their meaning.
@@ -226,8 +230,7 @@ impl Json {
     /// Two digits of hexadecimal.
     #[inline]
     fn hex(&mut self, byte: u8) -> &mut Json {
-        self.bytes.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        self
+        self.raw(&hex(byte))
     }
 
     /// The first 16 hexadecimal digits of a SHA-256, in quotes: enough to tell policies and baselines apart.
@@ -246,15 +249,8 @@ impl Json {
         if mac.is_none() {
             return self.raw(b"null");
         }
-        let mut text = *b"\"00:00:00:00:00:00\"";
-        let (_, digits) = text.split_at_mut(1);
-        for (pair, byte) in digits.chunks_mut(3).zip(mac.0) {
-            if let [high, low, _] = pair {
-                *high = hex_digit(byte >> 4);
-                *low = hex_digit(byte & 15);
-            }
-        }
-        self.raw(&text)
+        let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = mac.0.map(hex);
+        self.raw(&[b'"', a, b, b':', c, d, b':', e, f, b':', g, h, b':', i, j, b':', k, l, b'"'])
     }
 
     /// An IP address in quotes, or `null`.
@@ -274,10 +270,8 @@ impl Json {
     pub(crate) fn device(&mut self, device: DeviceKey) -> &mut Json {
         match device {
             DeviceKey::Mac(mac) => {
-                self.raw(b"\"mac-");
-                for byte in mac.0 {
-                    self.hex(byte);
-                }
+                let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = mac.0.map(hex);
+                self.raw(&[b'"', b'm', b'a', b'c', b'-', a, b, c, d, e, f, g, h, i, j, k, l]);
             }
             DeviceKey::Ip(ip) => {
                 self.raw(b"\"ip-");
@@ -291,9 +285,14 @@ impl Json {
     #[inline]
     fn plain_ip(&mut self, ip: Ip) {
         match ip.as_v4() {
-            Some([a, b, c, d]) => {
-                self.number(u64::from(a)).raw(b".").number(u64::from(b)).raw(b".");
-                self.number(u64::from(c)).raw(b".").number(u64::from(d));
+            Some(octets) => {
+                for octet in octets {
+                    if let Some((text, len)) = OCTETS.get(usize::from(octet)) {
+                        self.part(text, usize::from(*len).wrapping_add(1));
+                    }
+                }
+                // The dot after the last octet.
+                self.bytes.pop();
             }
             None => self.plain_v6(ip),
         }
@@ -336,6 +335,12 @@ impl Json {
     }
 }
 
+#[inline]
+const fn hex(byte: u8) -> [u8; 2] {
+    [hex_digit(byte >> 4), hex_digit(byte & 15)]
+}
+
+#[inline]
 const fn hex_digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + (value - 10) % 6 }
 }

@@ -37,13 +37,11 @@ pub(crate) fn flow(out: &mut Json, row: &FlowRecord, names: &Names<'_>) {
     both(out.raw(br#","packets":"#), row.packets);
     both(out.raw(br#","bytes":"#), row.bytes);
     both(out.raw(br#","payload":"#), row.payload);
-    out.raw(br#","state":"#).word(words::state(row.state));
-    out.raw(br#","app":"#).word(row.app.word());
-    out.raw(br#","visibility":"#).word(words::visibility(row.visibility));
-    out.raw(br#","community_id":"#);
+    out.raw(br#","state":""#).plain(words::state(row.state)).raw(br#"","app":""#).plain(row.app.word());
+    out.raw(br#"","visibility":""#).plain(words::visibility(row.visibility)).raw(br#"","community_id":"#);
     community(out, row);
     measures(out, row);
-    out.raw(br#","end":"#).word(words::end(row.end)).raw(b"}\n");
+    out.raw(br#","end":""#).plain(words::end(row.end)).raw(b"\"}\n");
 }
 
 /// The measures of a flow that are no plain counts.
@@ -62,8 +60,6 @@ fn measures(out: &mut Json, row: &FlowRecord) {
     let retransmissions =
         Both { out: u64::from(row.retransmissions.out), back: u64::from(row.retransmissions.back) };
     both(out.raw(br#","retransmissions":"#), retransmissions);
-    let flags = Both { out: u64::from(row.tcp_flags.out), back: u64::from(row.tcp_flags.back) };
-    both(out.raw(br#","tcp_flags":"#), flags);
 }
 
 /// A row of `sessions.jsonl`.
@@ -108,9 +104,9 @@ pub(crate) fn verdict(out: &mut Json, row: &VerdictRow, names: &Names<'_>) {
     out.raw(br#","from_segment":"#).text_or_null(names.segment(row.from));
     out.raw(br#","to_segment":"#).text_or_null(names.segment(row.to)).raw(br#","service":"#);
     service(out, row, names);
-    out.raw(br#","action":"#).word(words::action(row.action));
-    out.raw(br#","mode":"#).word(words::mode(row.mode));
-    out.raw(br#","dropped":"#).flag(matches!((row.action, row.mode), (Action::Deny, Mode::Enforce)));
+    out.raw(br#","action":""#).plain(words::action(row.action));
+    out.raw(br#"","mode":""#).plain(words::mode(row.mode)).raw(br#"","dropped":"#);
+    out.flag(matches!((row.action, row.mode), (Action::Deny, Mode::Enforce)));
     out.raw(br#","frames_dropped":"#).number(row.frames_dropped);
     let rule = row.rule.and_then(|rule| names.rule(rule));
     out.raw(br#","rule":"#).text_or_null(rule.map(|rule| rule.name.as_str()));
@@ -161,8 +157,8 @@ fn community(out: &mut Json, row: &FlowRecord) {
 fn endpoint(out: &mut Json, end: &Endpoint, names: &Names<'_>) {
     out.raw(br#"{"device":"#).device(end.device);
     out.raw(br#","ip":"#).ip(end.ip).raw(br#","mac":"#).mac(end.mac);
-    out.raw(br#","port":"#).number(u64::from(end.port)).raw(br#","type":"#).word(end.class.word());
-    out.raw(br#","segment":"#).text_or_null(names.segment(end.segment)).raw(b"}");
+    out.raw(br#","port":"#).number(u64::from(end.port)).raw(br#","type":""#).plain(end.class.word());
+    out.raw(br#"","segment":"#).text_or_null(names.segment(end.segment)).raw(b"}");
 }
 
 /// The number of a flow as other rows name it.

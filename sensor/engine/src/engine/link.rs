@@ -94,7 +94,9 @@ impl Engine {
         }
         // The detectors see the claim before the inventory takes it over.
         self.sighting(&sighting);
-        self.inventory.claim(arp.sender_mac, arp.sender_ip, at);
+        if request || !self.inventory.is_proxy(arp.sender_mac, arp.sender_ip) {
+            self.inventory.claim(arp.sender_mac, arp.sender_ip, at);
+        }
     }
 
     /// An `ICMPv6` message that tells of addresses.

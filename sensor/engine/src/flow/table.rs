@@ -116,7 +116,13 @@ impl Table {
         self.timeouts.active
     }
 
+    /// Flows that it takes at most.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Flows in the table.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }

@@ -5,14 +5,14 @@
 //! gives more than 0.9. Two values that both have strong evidence are a conflict and are said, not averaged.
 
 use crate::output::{Claim, Evidence};
-use abi::address::Mac;
+use abi::address::{Ip, Mac};
 use abi::device::DeviceType;
 use std::collections::BTreeMap;
 
 /// Evidence that is kept of one device.
 const EVIDENCE: usize = 64;
-/// Roles that are kept.
-const ROLES: usize = 16;
+/// Roles that are kept, at each address anew.
+const ROLES: usize = 32;
 /// A type at least this sure, and not by the MAC prefix alone, is stable: a policy may place the device by it.
 const STABLE: f32 = 0.75;
 /// One group alone, without a self-declaration, is never surer.
@@ -21,8 +21,9 @@ const ALONE: f32 = 0.9;
 /// What is known of one device.
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
-    evidence: Vec<Evidence>,
-    roles: Vec<&'static str>,
+    /// With the IP address at which it was seen; none for what belongs to the MAC address.
+    evidence: Vec<(Evidence, Ip)>,
+    roles: Vec<(&'static str, Ip)>,
     stable: DeviceType,
     /// Evidence that found no room.
     pub(crate) overflows: u64,
@@ -31,17 +32,26 @@ pub(crate) struct Identity {
 impl Identity {
     /// Takes over what was known under another key.
     pub(crate) fn absorb(&mut self, other: Identity) {
-        for evidence in other.evidence {
-            self.add(evidence);
+        for (evidence, ip) in other.evidence {
+            self.add(evidence, ip);
         }
-        for role in other.roles {
-            self.plays(role);
+        for (role, ip) in other.roles {
+            self.plays(role, ip);
         }
     }
 
-    /// Adds a piece of evidence; the same claim by the same rule counts once.
-    pub(crate) fn add(&mut self, evidence: Evidence) {
-        let known = self.evidence.iter_mut().find(|other| {
+    /// Takes out what was seen at an IP address that turns out to be another device's.
+    pub(crate) fn part(&mut self, ip: Ip) -> Identity {
+        let evidence = self.evidence.extract_if(.., |&mut (_, at)| at == ip).collect();
+        let roles = self.roles.extract_if(.., |&mut (_, at)| at == ip).collect();
+        self.stable = DeviceType::Unknown;
+        self.settle();
+        Identity { evidence, roles, ..Identity::default() }
+    }
+
+    /// Adds a piece of evidence, seen at an IP address; the same claim by the same rule counts once.
+    pub(crate) fn add(&mut self, evidence: Evidence, ip: Ip) {
+        let known = self.evidence.iter_mut().map(|(other, _)| other).find(|other| {
             other.attribute == evidence.attribute
                 && other.rule == evidence.rule
                 && other.value == evidence.value
@@ -55,28 +65,29 @@ impl Identity {
             return;
         }
         let about_type = evidence.attribute == "type";
-        self.evidence.push(evidence);
+        self.evidence.push((evidence, ip));
         if about_type {
             self.settle();
         }
     }
 
-    /// Notes a role that the device plays.
-    pub(crate) fn plays(&mut self, role: &'static str) {
-        if self.roles.len() < ROLES && !self.roles.contains(&role) {
-            self.roles.push(role);
+    /// Notes a role that the device plays at an IP address.
+    pub(crate) fn plays(&mut self, role: &'static str, ip: Ip) {
+        if self.roles.len() < ROLES && !self.roles.contains(&(role, ip)) {
+            self.roles.push((role, ip));
         }
     }
 
     /// Whether it plays a role.
     pub(crate) fn has(&self, role: &str) -> bool {
-        self.roles.contains(&role)
+        self.roles.iter().any(|&(known, _)| known == role)
     }
 
     /// The roles, sorted.
     pub(crate) fn roles(&self) -> Vec<&'static str> {
-        let mut roles = self.roles.clone();
+        let mut roles: Vec<_> = self.roles.iter().map(|&(role, _)| role).collect();
         roles.sort_unstable();
+        roles.dedup();
         roles
     }
 
@@ -87,7 +98,7 @@ impl Identity {
 
     /// The evidence, most telling first.
     pub(crate) fn evidence(&self) -> Vec<Evidence> {
-        let mut all = self.evidence.clone();
+        let mut all: Vec<Evidence> = self.known().cloned().collect();
         all.sort_by(|a, b| {
             a.tier
                 .cmp(&b.tier)
@@ -95,6 +106,10 @@ impl Identity {
                 .then_with(|| (a.attribute, &a.value, a.rule).cmp(&(b.attribute, &b.value, b.rule)))
         });
         all
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Evidence> {
+        self.evidence.iter().map(|(evidence, _)| evidence)
     }
 
     /// Adds what a MAC address says by itself.
@@ -111,15 +126,15 @@ impl Identity {
         };
         match maker.says {
             super::knowledge::Says::Module => {
-                self.add(evidence("module", maker.vendor.to_owned(), 0.5));
+                self.add(evidence("module", maker.vendor.to_owned(), 0.5), Ip::NONE);
             }
             super::knowledge::Says::Vendor => {
-                self.add(evidence("vendor", maker.vendor.to_owned(), maker.weight));
+                self.add(evidence("vendor", maker.vendor.to_owned(), maker.weight), Ip::NONE);
             }
             super::knowledge::Says::Type(class) => {
                 // The vendor is surer than what the vendor mostly makes.
-                self.add(evidence("vendor", maker.vendor.to_owned(), maker.weight.max(0.8)));
-                self.add(evidence("type", class.word().to_owned(), maker.weight));
+                self.add(evidence("vendor", maker.vendor.to_owned(), maker.weight.max(0.8)), Ip::NONE);
+                self.add(evidence("type", class.word().to_owned(), maker.weight), Ip::NONE);
             }
         }
     }
@@ -127,7 +142,7 @@ impl Identity {
     /// Values of an attribute with the confidence in each, the surest first.
     pub(crate) fn values(&self, attribute: &str) -> Vec<Claim<String>> {
         let mut groups: BTreeMap<&str, BTreeMap<&str, &Evidence>> = BTreeMap::new();
-        for evidence in self.evidence.iter().filter(|evidence| evidence.attribute == attribute) {
+        for evidence in self.known().filter(|evidence| evidence.attribute == attribute) {
             let strongest =
                 groups.entry(&evidence.value).or_default().entry(group(evidence)).or_insert(evidence);
             if evidence.weight > strongest.weight {
@@ -173,8 +188,7 @@ impl Identity {
         let mut all = Vec::new();
         for attribute in ["vendor", "type", "model", "name"] {
             let strong: Vec<_> = self
-                .evidence
-                .iter()
+                .known()
                 .filter(|evidence| {
                     evidence.attribute == attribute && evidence.tier <= 2 && evidence.weight >= 0.8
                 })
@@ -193,7 +207,7 @@ impl Identity {
     /// Takes a type over once it is sure enough; it is not lost again by weaker evidence.
     fn settle(&mut self) {
         let kind = self.kind();
-        let beyond_prefix = self.evidence.iter().any(|evidence| {
+        let beyond_prefix = self.known().any(|evidence| {
             evidence.attribute == "type" && evidence.source != "oui" && evidence.value == kind.value.word()
         });
         if kind.confidence >= STABLE && beyond_prefix {
@@ -215,3 +229,6 @@ fn odds(weight: f32) -> f32 {
     let weight = weight.clamp(0.01, 0.99);
     weight / (1.0 - weight)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::knowledge::{self, Names, Role};
 use super::{Inventory, Number};
 use crate::output::{Evidence, SessionRow};
-use abi::address::{DeviceKey, Mac};
+use abi::address::{DeviceKey, Ip, Mac};
 use abi::device::DeviceType;
 use wire::Said;
 use wire::dhcp::{Dhcp, Kind};
@@ -37,6 +37,12 @@ impl Teller<'_> {
         }
     }
 
+    /// The address at which a device took part in the exchange.
+    fn seen_at(&self, key: DeviceKey) -> Ip {
+        let ends = [self.row.client, self.row.server];
+        ends.into_iter().find(|end| end.device == key).map_or(Ip::NONE, |end| end.ip)
+    }
+
     fn claim(&mut self, key: DeviceKey, attribute: &'static str, value: &str, rule: Rule) {
         if value.trim().is_empty() {
             return;
@@ -50,8 +56,9 @@ impl Teller<'_> {
             flow: Some(self.row.flow),
             rule: rule.id,
         };
+        let ip = self.seen_at(key);
         if let Some(device) = self.number(key).and_then(|number| self.inventory.device_mut(number)) {
-            device.identity.add(evidence);
+            device.identity.add(evidence, ip);
         }
     }
 
@@ -60,8 +67,9 @@ impl Teller<'_> {
     }
 
     fn plays(&mut self, key: DeviceKey, role: &'static str) {
+        let ip = self.seen_at(key);
         if let Some(device) = self.number(key).and_then(|number| self.inventory.device_mut(number)) {
-            device.identity.plays(role);
+            device.identity.plays(role, ip);
         }
     }
 }
@@ -282,7 +290,10 @@ fn dhcp(teller: &mut Teller<'_>, said: &Dhcp) {
             teller.is(key, DeviceType::Mobile, rule("dhcp-android", 4, 0.8));
         }
     } else {
-        let speaker = teller.row.server.device;
-        teller.plays(speaker, "dhcp-server");
+        // A relay agent (RFC 2131 section 4.1) hands on what another one said.
+        let server = teller.row.server;
+        if said.server_id.is_none_or(|id| id == server.ip) {
+            teller.plays(server.device, "dhcp-server");
+        }
     }
 }

@@ -83,27 +83,23 @@ const fn counterpart_v6(kind: u16) -> Option<u16> {
     }
 }
 
-/// Hashes the ends in the order given, IPv4 as one piece.
+/// Hashes the ends in the order given.
 fn digest(protocol: u8, first: End, second: End) -> [u8; 20] {
-    let ([p, q], [r, s]) = (first.1.to_be_bytes(), second.1.to_be_bytes());
-    match (first.0.as_v4(), second.0.as_v4()) {
-        (Some([a, b, c, d]), Some([e, f, g, h])) if has_ports(protocol) => {
-            Sha1::digest([0, 0, a, b, c, d, e, f, g, h, protocol, 0, p, q, r, s]).into()
-        }
-        (Some([a, b, c, d]), Some([e, f, g, h])) => {
-            Sha1::digest([0, 0, a, b, c, d, e, f, g, h, protocol, 0]).into()
-        }
-        (Some(_) | None, Some(_) | None) => {
-            let mut hash = Sha1::new_with_prefix([0, 0]);
-            hash.update(first.0.0);
-            hash.update(second.0.0);
-            hash.update([protocol, 0]);
-            if has_ports(protocol) {
-                hash.update([p, q, r, s]);
-            }
-            hash.finalize().into()
-        }
+    // The seed.
+    let mut hash = Sha1::new_with_prefix([0, 0]);
+    if let (Some(v4), Some(other)) = (first.0.as_v4(), second.0.as_v4()) {
+        hash.update(v4);
+        hash.update(other);
+    } else {
+        hash.update(first.0.0);
+        hash.update(second.0.0);
     }
+    hash.update([protocol, 0]);
+    if has_ports(protocol) {
+        hash.update(first.1.to_be_bytes());
+        hash.update(second.1.to_be_bytes());
+    }
+    hash.finalize().into()
 }
 
 /// The protocols whose ports the specification hashes.

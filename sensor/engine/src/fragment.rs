@@ -27,6 +27,17 @@ pub(crate) struct Fragments {
     pub(crate) orphans: u64,
 }
 
+impl First {
+    /// Whether a fragment is of the same datagram. IPv4 tells datagrams apart by their protocol too (RFC 791 section 3.2);
+    /// in IPv6 a later fragment may name the extension header that the first one begins with (RFC 8200 section 4.5).
+    fn is_of(&self, headers: &Headers, id: u32) -> bool {
+        self.id == id
+            && self.src == headers.src
+            && self.dst == headers.dst
+            && (self.protocol == headers.protocol || headers.src.as_v4().is_none())
+    }
+}
+
 impl Default for Fragments {
     fn default() -> Fragments {
         Fragments { slots: vec![None; SLOTS].into_boxed_slice(), overflows: 0, orphans: 0 }
@@ -48,22 +59,19 @@ impl Fragments {
                     at,
                 };
                 let Some(slot) = self.slots.get_mut(slot(headers, id)) else { return };
-                let young = |other: &First| at.since(other.at) < LIFETIME && other.id != id;
+                let young = |other: &First| at.since(other.at) < LIFETIME && !other.is_of(headers, id);
                 if slot.as_ref().is_some_and(young) {
                     self.overflows += 1;
                 }
                 *slot = Some(first);
             }
             Fragment::Later { id, .. } => {
-                let found = self.slots.get(slot(headers, id)).copied().flatten().filter(|first| {
-                    first.id == id
-                        && first.src == headers.src
-                        && first.dst == headers.dst
-                        && first.protocol == headers.protocol
-                        && at.since(first.at) < LIFETIME
-                });
-                match found {
-                    Some(first) => (headers.src_port, headers.dst_port) = first.ports,
+                let known = self.slots.get(slot(headers, id)).copied().flatten();
+                match known.filter(|first| first.is_of(headers, id) && at.since(first.at) < LIFETIME) {
+                    Some(first) => {
+                        (headers.src_port, headers.dst_port) = first.ports;
+                        headers.protocol = first.protocol;
+                    }
                     None => self.orphans += 1,
                 }
             }
@@ -74,6 +82,9 @@ impl Fragments {
 fn slot(headers: &Headers, id: u32) -> usize {
     let [.., a, b] = headers.src.0;
     let [.., c, d] = headers.dst.0;
-    let mixed = id ^ u32::from_be_bytes([a, b, c, d]).rotate_left(7) ^ u32::from(headers.protocol);
+    let mixed = id ^ u32::from_be_bytes([a, b, c, d]).rotate_left(7);
     (mixed.wrapping_mul(0x9e37_79b1) >> 22) as usize & (SLOTS - 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@ use abi::table::RuleId;
 use detectors::finding::Finding;
 use rustc_hash::FxHashMap;
 
-/// Findings of one source and kind that are no further apart belong to one incident.
-const QUIET: u64 = 15 * 60 * SECOND;
+/// Findings of one source and kind that are no further apart belong to one incident. Long enough for the pauses of a slow
+/// scan, short enough that two attacks of one device stay two.
+const QUIET: u64 = 5 * 60 * SECOND;
 /// Incidents of one run that are kept; what comes after is counted.
 const MOST: usize = 10_000;
 const TARGETS: usize = 16;
@@ -47,11 +48,12 @@ impl Incidents {
             source,
             mut targets,
             text,
-            evidence,
+            mut evidence,
             score,
             mut flows,
         } = finding;
         targets.truncate(TARGETS);
+        evidence.truncate(EVIDENCES);
         flows.truncate(FLOWS);
         self.all.push(Incident {
             id: 0,
@@ -112,3 +114,6 @@ fn join(incident: &mut Incident, finding: Finding) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,6 @@ impl Keys {
         (self.tcp.len() as u64, self.udp.len() as u64)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,28 +3,30 @@
 
 use abi::address::{MILLISECOND, Timestamp};
 use abi::headers::ether_type;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use std::collections::VecDeque;
 use wire::frame::Frame;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How far apart two copies may lie.
 pub(crate) const WINDOW: u64 = 5 * MILLISECOND;
-/// Sets to begin with: a table that stays in the first cache as long as frames are few.
-const FEWEST: usize = 1 << 8;
-/// Sets at most: 5 ms at more than 6 M frames a second.
-const MOST: usize = 1 << 13;
-const WAYS: usize = 4;
+/// Frames that are remembered: 5 ms at 26 M frames a second.
+const MOST: usize = 1 << 17;
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Seen {
     digest: u64,
-    at: u64,
+    at: Timestamp,
 }
 
-/// The frames of the last 5 ms, by digest.
+/// The frames of the last 5 ms, by digest. Exactly those: what it says depends on no digest's value, only on the frames.
 pub(crate) struct Mirror {
-    sets: Box<[[Seen; WAYS]]>,
+    seen: HashTable<Seen>,
+    /// The same in the order of their coming.
+    line: VecDeque<Seen>,
     seed: u64,
-    /// Entries younger than the window that had to make room: copies of those frames go unnoticed.
+    /// Frames within the window that had to make room: copies of them go unnoticed.
     pub(crate) overflows: u64,
 }
 
@@ -40,51 +42,48 @@ pub(crate) enum Copy {
 impl Mirror {
     /// An empty memory. `seed` keys the digest, so that nobody on the network can make two frames collide.
     pub(crate) fn new(seed: u64) -> Mirror {
-        Mirror { sets: vec![[Seen::default(); WAYS]; FEWEST].into_boxed_slice(), seed, overflows: 0 }
+        Mirror { seen: HashTable::new(), line: VecDeque::new(), seed, overflows: 0 }
     }
 
     /// Tells whether `frame` is a copy of one seen within the window before `at`, and remembers it if not.
     pub(crate) fn look(&mut self, frame: &Frame<'_>, at: Timestamp) -> Copy {
+        self.forget(at);
         let digest = digest(frame, self.seed);
-        let index = place(digest, self.sets.len());
-        let Some(set) = self.sets.get_mut(index) else { return Copy::First };
-        // Time may run backwards between files: the distance counts, whichever way.
-        if set.iter().any(|seen| seen.digest == digest && seen.at != 0 && seen.at.abs_diff(at.0) <= WINDOW) {
-            return Copy::Again;
+        let now = Seen { digest, at };
+        match self.seen.entry(digest, |seen| seen.digest == digest, |seen| seen.digest) {
+            Entry::Occupied(mut known) => {
+                if is_near(known.get().at, at) {
+                    return Copy::Again;
+                }
+                *known.get_mut() = now;
+            }
+            Entry::Vacant(free) => {
+                free.insert(now);
+            }
         }
-        let crowded = if let Some(oldest) = set.iter_mut().min_by_key(|seen| seen.at) {
-            let young = oldest.at != 0 && oldest.at.abs_diff(at.0) <= WINDOW;
-            *oldest = Seen { digest, at: at.0.max(1) };
-            young
-        } else {
-            false
-        };
-        if crowded {
-            self.overflows += 1;
-            self.grow();
-        }
+        self.line.push_back(now);
         Copy::First
     }
 
-    /// Doubles the table, up to its bound. What is in it stays, as far as the sets have room.
-    fn grow(&mut self) {
-        let sets = self.sets.len() * 2;
-        if sets > MOST {
-            return;
-        }
-        let mut grown = vec![[Seen::default(); WAYS]; sets].into_boxed_slice();
-        for seen in self.sets.iter().flatten().filter(|seen| seen.at != 0) {
-            let set = grown.get_mut(place(seen.digest, sets));
-            if let Some(free) = set.and_then(|set| set.iter_mut().find(|other| other.at == 0)) {
-                *free = *seen;
+    /// Lets go of what lies too far back, or too far ahead because time was set back.
+    fn forget(&mut self, at: Timestamp) {
+        while let Some(&Seen { digest, at: then }) = self.line.front() {
+            let near = is_near(then, at);
+            if near && self.line.len() < MOST {
+                return;
+            }
+            self.overflows += u64::from(near);
+            self.line.pop_front();
+            if let Ok(known) = self.seen.find_entry(digest, |seen| seen.digest == digest && seen.at == then) {
+                known.remove();
             }
         }
-        self.sets = grown;
     }
 }
 
-fn place(digest: u64, sets: usize) -> usize {
-    usize::try_from(digest & (sets as u64 - 1)).unwrap_or(0)
+/// The distance counts, whichever way: time may run backwards a little between files.
+const fn is_near(then: Timestamp, at: Timestamp) -> bool {
+    then.0.abs_diff(at.0) <= WINDOW
 }
 
 /// Hashes what routing leaves alone: addresses, protocol, identification, and everything above IP; below IP the frame
@@ -102,18 +101,26 @@ fn digest(frame: &Frame<'_>, seed: u64) -> u64 {
             head[6..7].copy_from_slice(p);
             head[7..].copy_from_slice(b);
         }
-        let end = usize::try_from(headers.network_end).unwrap_or(usize::MAX);
-        let body = frame.bytes.get(usize::from(headers.network_offset) + 20..end.min(frame.bytes.len()));
-        return xxh3_64_with_seed(body.unwrap_or_default(), xxh3_64_with_seed(&head, seed));
+        return xxh3_64_with_seed(body(frame, 20), xxh3_64_with_seed(&head, seed));
     }
     if headers.ether_type == ether_type::IPV6 && rest.len() >= 40 {
         // RFC 8200: payload length and next header; hop limit, traffic class and flow label are left out.
         let head = xxh3_64_with_seed(rest.get(4..7).unwrap_or_default(), seed);
-        let end = usize::try_from(headers.network_end).unwrap_or(usize::MAX);
-        let body = frame.bytes.get(usize::from(headers.network_offset) + 8..end.min(frame.bytes.len()));
-        return xxh3_64_with_seed(body.unwrap_or_default(), head);
+        return xxh3_64_with_seed(body(frame, 8), head);
     }
     // Nothing below IP is routed: source and destination belong to the frame.
     let macs = xxh3_64_with_seed(&headers.src_mac.0, xxh3_64_with_seed(&headers.dst_mac.0, seed));
     xxh3_64_with_seed(rest, macs)
 }
+
+/// The bytes of an IP datagram from `skip` on, without padding; all there is, where its length contradicts itself.
+fn body<'a>(frame: &Frame<'a>, skip: usize) -> &'a [u8] {
+    let end = match frame.headers.network_end {
+        0 => frame.bytes.len(),
+        end => usize::try_from(end).unwrap_or(usize::MAX).min(frame.bytes.len()),
+    };
+    frame.bytes.get(usize::from(frame.headers.network_offset) + skip..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

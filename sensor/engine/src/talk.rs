@@ -227,7 +227,7 @@ impl Reader {
             // A server is never the one that asks (RFC 2131 section 4.3), whichever way the flow was begun.
             let from = match dhcp.kind {
                 Kind::Offer | Kind::Ack | Kind::Nak => side.other(),
-                _ => side,
+                Kind::Discover | Kind::Request | Kind::Decline | Kind::Release | Kind::Inform => side,
             };
             self.exchanges.push(Exchange { at, from, said: wire::Said::Dhcp(dhcp) });
             // Each DHCP message stands for itself (RFC 2131): the next one is tried anew.

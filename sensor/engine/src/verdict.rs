@@ -131,7 +131,8 @@ impl Guard {
             for &mac in &device.macs {
                 full += u64::from(identities.place_mac(mac, segment, PlacedBy::Class).is_err());
             }
-            for &ip in &device.ips {
+            // An address that has moved on is the other device's.
+            for &ip in device.ips.iter().filter(|&&ip| inventory.by_ip(ip) == number) {
                 full += u64::from(identities.place_address(ip, segment).is_err());
             }
             self.overflows += full;

@@ -13,7 +13,10 @@ pub(crate) struct Json {
 /// The decimal text of every byte with a dot after it, and how many digits it has.
 const OCTETS: [([u8; 4], u8); 256] = octets();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated when compiling; the index is a byte and the table has 256")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated when compiling; the index is a byte and the table has 256"
+)]
 const fn octets() -> [([u8; 4], u8); 256] {
     let mut table = [([b'.'; 4], 1); 256];
     let mut n: u8 = 0;
@@ -40,11 +43,6 @@ impl Json {
     /// What was written.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// Forgets what was written, keeps the room.
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
     }
 
     /// Forgets the first `count` bytes, which have reached their file.
@@ -97,17 +95,18 @@ impl Json {
 
     /// A whole number.
     #[inline]
-    pub(crate) fn number(&mut self, mut value: u64) -> &mut Json {
+    pub(crate) fn number(&mut self, value: u64) -> &mut Json {
         if let Some((text, len)) = usize::try_from(value).ok().and_then(|index| OCTETS.get(index)) {
             return self.part(text, usize::from(*len));
         }
-        let mut digits = [0; 20];
-        let len = value.ilog10() as usize + 1;
-        for digit in digits.iter_mut().take(len).rev() {
-            *digit = b'0' + (value % 10) as u8;
-            value /= 10;
+        match value {
+            0..1_000 => {
+                let [_, hundreds, tens, ones] = four(value);
+                self.raw(&[hundreds, tens, ones])
+            }
+            1_000..10_000 => self.raw(&four(value)),
+            10_000.. => self.number(value / 10_000).raw(&four(value % 10_000)),
         }
-        self.part(&digits, len)
     }
 
     /// A whole number with a sign.
@@ -159,22 +158,29 @@ impl Json {
     }
 
     /// A point and `decimals` digits of `part`, without zeros at the end; nothing for 0.
-    fn fraction(&mut self, mut part: u64, decimals: u32) -> &mut Json {
+    fn fraction(&mut self, part: u64, decimals: u32) -> &mut Json {
         if part == 0 {
             return self;
         }
-        let mut digits = [b'.'; 19];
-        let mut len = 0;
-        let places = digits.iter_mut().take(decimals as usize + 1).enumerate().skip(1);
-        for (at, digit) in places.rev() {
-            let value = (part % 10) as u8;
-            part /= 10;
-            *digit = b'0' + value;
-            if len == 0 && value != 0 {
-                len = at + 1;
-            }
+        // As if there were 20 decimals, in blocks of four: those behind `decimals` are zero and fall away.
+        let mut rest = part;
+        let mut blocks = [[b'0'; 4]; 5];
+        let odd = 10_u64.pow(decimals % 4);
+        let shift = 10_000 / odd;
+        let whole = (decimals / 4) as usize;
+        if let Some(block) = blocks.get_mut(whole) {
+            *block = four(rest % odd * shift);
         }
-        self.part(&digits, len)
+        rest /= odd;
+        for block in blocks.iter_mut().take(whole).rev() {
+            *block = four(rest % 10_000);
+            rest /= 10_000;
+        }
+        let digits = blocks.as_flattened();
+        let len = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |at| at + 1);
+        self.bytes.push(b'.');
+        self.bytes.extend_from_slice(digits.get(..len).unwrap_or_default());
+        self
     }
 
     /// A probability: four significant digits, so that the very small ones keep their meaning.
@@ -236,8 +242,8 @@ impl Json {
     /// The first 16 hexadecimal digits of a SHA-256, in quotes: enough to tell policies and baselines apart.
     pub(crate) fn hash(&mut self, hash: &[u8; 32]) -> &mut Json {
         self.bytes.push(b'"');
-        for byte in hash.iter().take(8) {
-            self.hex(*byte);
+        if let Some(first) = hash.first_chunk::<8>() {
+            self.bytes.extend_from_slice(first.map(hex).as_flattened());
         }
         self.bytes.push(b'"');
         self
@@ -249,8 +255,16 @@ impl Json {
         if mac.is_none() {
             return self.raw(b"null");
         }
-        let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = mac.0.map(hex);
-        self.raw(&[b'"', a, b, b':', c, d, b':', e, f, b':', g, h, b':', i, j, b':', k, l, b'"'])
+        let pairs = mac.0.map(|byte| {
+            let [high, low] = hex(byte);
+            [high, low, b':']
+        });
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(pairs.as_flattened());
+        // In the place of the colon after the last pair.
+        self.bytes.pop();
+        self.bytes.push(b'"');
+        self
     }
 
     /// An IP address in quotes, or `null`.
@@ -270,8 +284,8 @@ impl Json {
     pub(crate) fn device(&mut self, device: DeviceKey) -> &mut Json {
         match device {
             DeviceKey::Mac(mac) => {
-                let [[a, b], [c, d], [e, f], [g, h], [i, j], [k, l]] = mac.0.map(hex);
-                self.raw(&[b'"', b'm', b'a', b'c', b'-', a, b, c, d, e, f, g, h, i, j, k, l]);
+                self.raw(b"\"mac-");
+                self.bytes.extend_from_slice(mac.0.map(hex).as_flattened());
             }
             DeviceKey::Ip(ip) => {
                 self.raw(b"\"ip-");
@@ -284,18 +298,14 @@ impl Json {
 
     #[inline]
     fn plain_ip(&mut self, ip: Ip) {
-        match ip.as_v4() {
-            Some(octets) => {
-                for octet in octets {
-                    if let Some((text, len)) = OCTETS.get(usize::from(octet)) {
-                        self.part(text, usize::from(*len).wrapping_add(1));
-                    }
-                }
-                // The dot after the last octet.
-                self.bytes.pop();
+        let Some(octets) = ip.as_v4() else { return self.plain_v6(ip) };
+        for octet in octets {
+            if let Some((text, len)) = OCTETS.get(usize::from(octet)) {
+                self.part(text, usize::from(*len).wrapping_add(1));
             }
-            None => self.plain_v6(ip),
         }
+        // The dot after the last octet.
+        self.bytes.pop();
     }
 
     /// The canonical text of an IPv6 address (RFC 5952 section 4): the first longest run of zeros becomes `::`.
@@ -333,6 +343,19 @@ impl Json {
         self.bytes.push(b'"');
         self.raw(&rfc3339(at)).raw(b"\"")
     }
+}
+
+/// The last four digits of a number, zeros in front included.
+#[inline]
+const fn four(value: u64) -> [u8; 4] {
+    // Within 16 bits, where division by a constant is cheapest.
+    let value = (value % 10_000) as u16;
+    [
+        b'0' + (value / 1_000) as u8,
+        b'0' + (value / 100 % 10) as u8,
+        b'0' + (value / 10 % 10) as u8,
+        b'0' + (value % 10) as u8,
+    ]
 }
 
 #[inline]

@@ -236,3 +236,22 @@ fn the_documentation_has_the_criticality_of_every_type() {
         assert!(line.contains(&format!("`{class}`")), "{class} is not in the row {row}");
     }
 }
+
+/// The kinds in the first column of the tables of `docs/detection.md`; `ftp-` stands for the ending of its neighbours.
+fn documented_kinds() -> Vec<String> {
+    let text = std::fs::read_to_string(conform::docs().join("detection.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .filter(|kind| !kind.ends_with('-'))
+        .collect()
+}
+
+#[test]
+fn every_documented_kind_of_incident_has_advice_of_its_own() {
+    let kinds = documented_kinds();
+    assert!(kinds.len() > 30, "{kinds:?}");
+    for kind in kinds {
+        assert_ne!(words::recommended(&kind), words::FALLBACK, "{kind}");
+    }
+}

@@ -132,33 +132,59 @@ pub(crate) const fn criticality(class: DeviceType) -> &'static str {
     }
 }
 
-/// What to do first about an incident of this kind.
+/// What to do first about an incident of this kind. The kinds are those of `docs/detection.md`.
 pub(crate) fn recommended(kind: &str) -> &'static str {
     match kind {
-        "port-scan" | "host-sweep" | "scan" | "fan-out" => {
-            "Find out who operates the source; if it is no authorised scanner, quarantine it."
+        "port-scan" | "service-probing" => {
+            "Find out who operates the source; if it is no authorised scanner, disconnect it."
         }
-        "arp-spoofing" | "arp-conflict" | "address-conflict" | "identity-conflict" => {
-            "Locate the accused MAC address at its switch port and disconnect it; then check what it could read."
+        "arp-spoofing" | "address-takeover" | "address-forging" | "name-clash" | "address-moved" => {
+            "Locate the accused MAC address at its switch port; disconnect it unless its owner explains it, then check what it could read."
         }
         "rogue-dhcp" | "rogue-router" => {
-            "Disconnect the accused server of addresses; renew the leases of the clients that it answered."
+            "Disconnect the accused server at its switch port; renew what its clients were told."
         }
-        "flood" | "syn-flood" | "denial-of-service" => {
+        "mac-flood" => "Shut the switch port that the addresses come from, and limit addresses per port.",
+        "vlan-bridging" => "Find the device that joins the two networks and take one of its cables away.",
+        "connection-flood" | "packet-flood" | "request-surge" => {
             "Limit or disconnect the source at its switch port; check that the target still serves its devices."
         }
-        "brute-force" | "login-failures" => {
+        "device-command"
+        | "modbus-command"
+        | "bacnet-command"
+        | "command-surge"
+        | "message-injection"
+        | "telemetry-injection"
+        | "data-injection" => {
+            "Check at the bedside or on site that the target works as it was set; then ask the owner of the source."
+        }
+        "data-destruction" | "mass-modification" | "mass-write" => {
+            "Disconnect the source, keep the target's last good copy, and compare the two."
+        }
+        "dicom-collection"
+        | "data-collection"
+        | "mass-read"
+        | "control-reading"
+        | "configuration-reading" => {
+            "Ask the owner whether the reading was meant; if not, lock the account or title that it used."
+        }
+        "dns-tunnel" | "icmp-tunnel" | "first-internet" | "first-outside" | "outside-port"
+        | "new-outside" => {
+            "Block the destination at the boundary and keep the device as it is for examination."
+        }
+        "inbound-access" => {
+            "Block the outside address at the boundary; check the device for what was changed."
+        }
+        "new-device" | "new-contact" => "Ask the owner of the segment whether it is expected.",
+        _ if kind.ends_with("brute-force") => {
             "Lock the account that was tried and look for a success after the failures."
         }
-        "beacon" | "command-and-control" | "dns-tunnel" => {
-            "Block the destination at the boundary and keep the device for examination."
+        _ if kind.ends_with("-access") || kind == "printing" => {
+            "Ask the owner whether the access was meant; if not, disconnect the source and change the credentials."
         }
-        "exfiltration" | "volume" => {
-            "Ask the owner whether the transfer was meant; if not, block the destination."
-        }
-        "policy-violation" | "policy" => {
-            "Ask the owner whether the traffic is needed; extend the policy, or take the cause away."
-        }
-        _ => "Investigate the source device; compare with its owner.",
+        _ => FALLBACK,
     }
 }
+
+/// What to do about an incident of a kind that has no advice of its own.
+pub(crate) const FALLBACK: &str = "Investigate the source device; compare with its owner.";

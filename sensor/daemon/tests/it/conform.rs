@@ -62,7 +62,8 @@ pub(crate) fn assert_folder_conforms(dir: &Path) {
         let rows = text.lines().count() as u64;
         let counted = summary.get(format!("{name}s")).and_then(sum);
         if counted != Some(rows) {
-            wrong.push(format!("{file} has {rows} rows, the summary counts {counted:?}"));
+            // First, because it is the one that no schema sees.
+            wrong.insert(0, format!("{file} has {rows} rows, the summary counts {counted:?}"));
         }
     }
     let shown: Vec<_> = wrong.iter().take(20).cloned().collect();

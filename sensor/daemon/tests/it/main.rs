@@ -1,12 +1,17 @@
 //! The binary from outside: what it reads, refuses and notes, and that what it writes is what the schemas promise.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands, also in what its tests share")]
 
+mod bad_input;
 mod build;
 mod check;
 mod conform;
 mod damage;
+mod demo;
 mod formats;
+mod golden;
 mod help;
+mod phi;
 mod read;
 mod refusals;
+mod run;
 mod truth;

@@ -59,6 +59,7 @@ impl Engine {
             ("fragments", self.fragments.overflows),
             ("fragment_orphans", self.fragments.orphans),
             ("reassembly", self.reader.budget.overflows),
+            ("conversations", self.reader.reading.overflows),
             ("inventory", self.inventory.overflows),
             ("incidents", self.incidents.overflows),
             ("policy_places", self.guard.as_ref().map_or(0, |guard| guard.overflows)),

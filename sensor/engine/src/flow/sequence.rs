@@ -1,6 +1,6 @@
 //! TCP sequence numbers of one direction (RFC 9293 section 3.4): what came in order, what came again, what never came.
 
-/// Holes that are remembered. When there are more, the oldest is forgotten: what is lost is estimated from below.
+/// Holes that are remembered. When there are more, the oldest is forgotten, and the loss is an estimate.
 const HOLES: usize = 8;
 /// No window is larger (RFC 7323 section 2.3): what lies further off belongs to another connection, or is forged.
 const FAR: i32 = 1 << 30;
@@ -109,6 +109,11 @@ impl Sequence {
     }
 
     fn hole(&mut self, start: u32, end: u32) {
+        let last = usize::from(self.open).checked_sub(1).and_then(|last| self.holes.get_mut(last));
+        if let Some(last) = last.filter(|last| last.end == start) {
+            last.end = end;
+            return;
+        }
         if usize::from(self.open) == HOLES {
             self.forget(0);
         }

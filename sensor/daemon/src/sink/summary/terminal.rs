@@ -14,7 +14,7 @@ use std::path::Path;
 /// Incidents shown; the file has them all.
 const INCIDENTS: usize = 10;
 /// Pairs of segments shown as a list; the file has them all.
-const PAIRS: usize = 24;
+const PAIRS: usize = 16;
 /// Fewer columns than this are not laid out for.
 const NARROWEST: usize = 40;
 

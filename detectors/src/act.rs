@@ -186,11 +186,14 @@ natures! {
     CONFIGURATION = "configuration-reading", Medium, ["T1602.001"];
     PROBING = "service-probing", Low, ["T1046"];
     PRINTING = "printing", Low, ["T1021"];
+    NEW_DEVICE = "new-device", Low, ["T1200", "T0864"];
     ACCESS = "service-access", Medium, ["T1021", "T1210"];
 }
 
 /// A service without a known protocol by which one host alone drives many.
 pub(crate) const CONTROL: Nature = COMMAND;
+/// A device that came after benign time: hardware was added, in the words of enterprises and of control systems.
+pub(crate) const NEWCOMER: Nature = NEW_DEVICE;
 
 /// Devices that act on a patient or a building when told to.
 pub(crate) fn is_controlled(class: DeviceType) -> bool {

@@ -1,6 +1,6 @@
 //! The detector: what happened goes in, in time order; findings come out, each accusing one device.
 
-use crate::act::{ActKey, CONTROL, Nature, is_learned_by_operation, nature};
+use crate::act::{ActKey, CONTROL, NEWCOMER, Nature, is_learned_by_operation, nature};
 use crate::baseline::{Baseline, Calibration};
 use crate::beacon::Beacons;
 use crate::binding::{Binding, Usual};
@@ -22,7 +22,7 @@ use crate::record::{Activity, Endpoint, FlowRecord, Sighting, Visibility};
 use crate::say::{Case, end_of, name};
 use crate::settings::{Overflow, Settings};
 use crate::volume::{self, Learned};
-use abi::address::{DeviceKey, SECOND, Timestamp};
+use abi::address::{DeviceKey, Ip, SECOND, Timestamp};
 use abi::app::App;
 use rustc_hash::FxHashMap;
 
@@ -211,7 +211,7 @@ impl Detector {
                     .is_some_and(|surprise| surprise.bits() < self.settings.novelty)
             {
                 waiting.case.severity = Severity::Low;
-                waiting.case.kind = "new-device";
+                (waiting.case.kind, waiting.case.techniques) = (NEWCOMER.kind, NEWCOMER.techniques);
             }
         }
     }
@@ -261,7 +261,23 @@ impl Detector {
                 device.explained = Timestamp(now.0.saturating_add(EXPLAINED));
             }
         }
+        if case.kind == "connection-flood" && case.source.ip == Ip::NONE {
+            self.forged(&case.targets, now);
+        }
         out.push(case.finding());
+    }
+
+    /// Forged addresses are no newcomers: what waits against them at the flooded servers is explained, and what follows.
+    fn forged(&mut self, servers: &[Endpoint], now: Timestamp) {
+        for server in servers {
+            let Some(number) = self.memory.number_of(server.device) else { continue };
+            if let Some(device) = self.memory.devices.get_mut(number as usize) {
+                device.flooded = Timestamp(now.0.saturating_add(EXPLAINED));
+            }
+            let devices = &self.memory.devices;
+            let is_new = |client: u32| devices.get(client as usize).is_some_and(|device| !device.known);
+            self.held.forgive(number, is_new);
+        }
     }
 
     /// A connection without content.
@@ -311,8 +327,10 @@ impl Detector {
 
     /// Whether a new triple may be told: not told lately, and its source not explained already. Keeps silent ones silent.
     fn is_due(&mut self, triple: Triple, now: Timestamp) -> bool {
+        let device = |number: u32| self.memory.devices.get(number as usize);
+        let flooded = device(triple.server).is_some_and(|server| now < server.flooded);
         let explained =
-            self.memory.devices.get(triple.client as usize).is_some_and(|device| now < device.explained);
+            device(triple.client).is_some_and(|client| now < client.explained || flooded && !client.known);
         let Some(pair) = self.memory.pairs.get_mut(&triple) else { return false };
         let is_due = !explained && (pair.reported.0 == 0 || now.since(pair.reported) >= REARM);
         if is_due || pair.reported.0 != 0 {
@@ -412,9 +430,9 @@ impl Detector {
             (kind, severity) = ("new-contact", Severity::Low);
         } else if client.known && !server.known {
             accused = triple.server;
-            (kind, severity) = ("new-device", Severity::Low);
+            (kind, severity) = (NEWCOMER.kind, Severity::Low);
         } else if !client.known && severity == Severity::Low {
-            kind = "new-device";
+            kind = NEWCOMER.kind;
         }
         let source = if accused == triple.client { flow.client } else { flow.server };
         let (who, other) = (end_of(client), end_of(server));
@@ -431,7 +449,7 @@ impl Detector {
             last: flow.last.max(flow.first),
             kind,
             severity,
-            techniques: if severity == Severity::Low { &[] } else { techniques },
+            techniques: if kind == NEWCOMER.kind { NEWCOMER.techniques } else { techniques },
             source: Endpoint { port: 0, ..source },
             targets,
             text,
@@ -549,6 +567,7 @@ impl Detector {
 /// The memory as the baseline left it.
 fn remember(baseline: &Baseline) -> Memory {
     let mut memory = Memory::default();
+    memory.pairs.reserve(baseline.pairs.len());
     for known in &baseline.devices {
         memory.add_device(Device {
             key: known.key,
@@ -559,6 +578,7 @@ fn remember(baseline: &Baseline) -> Memory {
             outside: Meter::default(),
             outside_norm: known.outside,
             explained: Timestamp(0),
+            flooded: Timestamp(0),
             announced: Timestamp(0),
             resolver: known.resolver,
         });

@@ -54,6 +54,13 @@ impl Held {
         taken
     }
 
+    /// Takes back what waits against new clients of a server: their addresses are forged.
+    pub(crate) fn forgive(&mut self, server: u32, is_new: impl Fn(u32) -> bool) {
+        self.waiting.retain(|(_, Waiting { accused, triple, .. })| {
+            *accused != triple.client || triple.server != server || !is_new(*accused)
+        });
+    }
+
     /// Takes back the flow-level novelty of one client and server, which a better finding names.
     pub(crate) fn absorb_between(&mut self, client: u32, server: u32) {
         self.waiting

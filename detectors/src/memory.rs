@@ -43,6 +43,8 @@ pub(crate) struct Device {
     pub(crate) outside_norm: Norm,
     /// Until when its novelties are explained by something found already.
     pub(crate) explained: Timestamp,
+    /// Until when newcomers that reach it are explained by a flood from forged addresses.
+    pub(crate) flooded: Timestamp,
     /// When it was announced as new; zero for never.
     pub(crate) announced: Timestamp,
     /// It answers name queries of others.
@@ -161,6 +163,7 @@ impl Memory {
             outside: Meter::default(),
             outside_norm: Norm::default(),
             explained: Timestamp(0),
+            flooded: Timestamp(0),
             announced: Timestamp(0),
             resolver: false,
         })

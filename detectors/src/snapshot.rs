@@ -99,6 +99,11 @@ impl Baseline {
 
     /// Reads a snapshot.
     pub fn from_bytes(bytes: &[u8]) -> Result<Baseline, SnapshotError> {
+        Baseline::with_hash(bytes).map(|(baseline, _)| baseline)
+    }
+
+    /// Reads a snapshot and gives the hash of its body too: [`Baseline::hash`] without writing it all again.
+    pub fn with_hash(bytes: &[u8]) -> Result<(Baseline, [u8; 32]), SnapshotError> {
         if bytes.len() > SIZE {
             return Err(SnapshotError::TooLarge { bytes: bytes.len() });
         }
@@ -117,10 +122,11 @@ impl Baseline {
             .strip_prefix(b"\n")
             .and_then(|rest| rest.strip_suffix(b"\n"))
             .ok_or(SnapshotError::Damaged)?;
-        if hex(&Sha256::digest(body)) != hash {
+        let digest = Sha256::digest(body);
+        if hex(&digest) != hash {
             return Err(SnapshotError::Damaged);
         }
-        read(serde_json::from_slice(body)?)
+        Ok((read(serde_json::from_slice(body)?)?, digest.into()))
     }
 
     fn body(&self) -> Body {

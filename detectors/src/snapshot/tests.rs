@@ -9,6 +9,7 @@ fn a_snapshot_is_read_back_as_it_was() {
     let again = Baseline::from_bytes(&bytes).expect("it was just written");
     assert_eq!(again, baseline);
     assert_eq!(again.hash(), baseline.hash());
+    assert_eq!(Baseline::with_hash(&bytes).expect("as before").1, baseline.hash());
     assert_eq!(again.to_bytes(), bytes);
     assert!(baseline.pairs() > 30 && baseline.devices() > 10);
 }

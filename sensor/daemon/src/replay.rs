@@ -25,7 +25,7 @@ use std::path::Path;
 pub fn run(request: &Replay) -> Result<Exit, Failure> {
     let policy = request.policy.as_deref().map(check::load).transpose()?;
     let baseline = request.baseline.as_deref().map(load_baseline).transpose()?;
-    let baseline_hash = baseline.as_ref().map(Baseline::hash);
+    let (baseline, baseline_hash) = baseline.unzip();
     let captures = Captures::open(&request.inputs)?;
     let mut folder = request.out.as_deref().map(Folder::create).transpose()?;
     let watch = Watch::Detect(Box::new(Detector::new(DetectorSettings::default(), baseline)));
@@ -89,8 +89,8 @@ pub(crate) fn feed(
     let mut outputs = Outputs::default();
     while let Some(raw) = captures.next_frame() {
         if span.contains(raw.at) {
-            let captured = Captured { at: raw.at, link: raw.link, bytes: raw.bytes, wire_len: raw.wire_len };
-            engine.step(captured, &mut outputs);
+            let frame = Captured { at: raw.at, link: raw.link, bytes: raw.bytes, wire_len: raw.wire_len };
+            engine.step(frame, &mut outputs);
             if !outputs.is_empty() {
                 drain(&mut outputs, &Names::of(engine.policy()))?;
             }
@@ -110,12 +110,12 @@ pub(crate) fn feed(
     Ok(notes)
 }
 
-fn load_baseline(path: &Path) -> Result<Baseline, Failure> {
+fn load_baseline(path: &Path) -> Result<(Baseline, [u8; 32]), Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         let cause = anyhow::Error::new(error);
         Failure::usage(cause.context(format!("{}: the baseline cannot be read", path.display())))
     })?;
-    Baseline::from_bytes(&bytes).map_err(|error| {
+    Baseline::with_hash(&bytes).map_err(|error| {
         let remedy = "make a new one with `wardline learn CAPTURE... --out FILE`";
         Failure::invalid(anyhow::anyhow!("{}: {error}; {remedy}", path.display()))
     })

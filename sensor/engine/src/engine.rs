@@ -299,8 +299,7 @@ impl Engine {
         // A mirror of one direction never shows an answer; three frames of one flow are seldom made up.
         let answered = flow.sent.of(from.other()).packets > 0 || flow.sent.of(from).packets >= 2;
         let standing = if answered { Standing::Shown } else { Standing::Alleged };
-        let sender =
-            Sender { mac: headers.src_mac, ip: headers.src, ttl, vlan: outer, at, standing };
+        let sender = Sender { mac: headers.src_mac, ip: headers.src, ttl, vlan: outer, at, standing };
         let Some(met) = self.inventory.sender(&sender) else { return };
         *flow.device.of_mut(from) = Some(met.device);
         if met.pair == Pair::Routed
@@ -426,10 +425,8 @@ impl Engine {
     /// The flow that has waited longest for an answer waits no more.
     fn unanswered(&mut self) {
         let Some((_, place, id)) = self.waiting.pop_front() else { return };
-        let open = self
-            .table
-            .flow(place)
-            .is_some_and(|flow| flow.id == id && flow.announced == Announced::NotYet);
+        let open =
+            self.table.flow(place).is_some_and(|flow| flow.id == id && flow.announced == Announced::NotYet);
         if open {
             self.tell(place);
         }

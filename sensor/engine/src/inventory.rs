@@ -225,7 +225,9 @@ impl Inventory {
         match (device.moved, device.key) {
             (Some(moved), _) => moved,
             (None, DeviceKey::Mac(mac)) if self.is_router(mac) && !device.ips.contains(&ip) => {
-                self.by_ip(ip).unwrap_or(number)
+                let split =
+                    self.by_ip(ip).filter(|&split| self.device(split).is_some_and(|it| it.macs.is_empty()));
+                split.unwrap_or(number)
             }
             (None, _) => number,
         }
@@ -423,6 +425,20 @@ impl Inventory {
             (Some(known), _) => Some(known),
             (None, Standing::Shown) => self.routed(ip, gateway, sender.at),
             (None, Standing::Alleged) => None,
+        }
+    }
+
+    /// A device that an incident accuses is listed, also where nothing else shows that it is there: people will look for it.
+    pub(crate) fn accused(&mut self, key: DeviceKey, first: Timestamp, last: Timestamp) {
+        let number = match key {
+            DeviceKey::Mac(mac) => self.station(mac, first),
+            DeviceKey::Ip(ip) => self.routed(ip, None, first),
+        };
+        if let Some(device) = number.and_then(|number| self.device_mut(number)) {
+            device.last = device.last.max(last);
+            if device.key != key && device.aliases.len() < ADDRESSES && !device.aliases.contains(&key) {
+                device.aliases.push(key);
+            }
         }
     }
 

@@ -74,7 +74,7 @@ pub(crate) fn session(out: &mut Json, row: &SessionRow, names: &Names<'_>) {
     out.raw(br#","visibility":"#).word(words::visibility(row.visibility));
     out.raw(br#","fields":{"#);
     row.exchange.said.fields(&mut |name, value| {
-        out.text(name).raw(b":");
+        out.word(name).raw(b":");
         field(out, value);
         out.raw(b",");
     });

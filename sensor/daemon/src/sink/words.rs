@@ -168,8 +168,8 @@ pub(crate) fn recommended(kind: &str) -> &'static str {
         | "configuration-reading" => {
             "Ask the owner whether the reading was meant; if not, lock the account or title that it used."
         }
-        "dns-tunnel" | "icmp-tunnel" | "first-internet" | "first-outside" | "outside-port"
-        | "new-outside" => {
+        "beacon" | "exfiltration" | "dns-tunnel" | "icmp-tunnel" | "first-internet" | "first-outside"
+        | "outside-port" | "new-outside" => {
             "Block the destination at the boundary and keep the device as it is for examination."
         }
         "inbound-access" => {
@@ -179,12 +179,16 @@ pub(crate) fn recommended(kind: &str) -> &'static str {
         _ if kind.ends_with("brute-force") => {
             "Lock the account that was tried and look for a success after the failures."
         }
-        _ if kind.ends_with("-access") || kind == "printing" => {
+        _ if kind.ends_with("-access") || kind == "printing" || kind == "eavesdropping" => {
             "Ask the owner whether the access was meant; if not, disconnect the source and change the credentials."
         }
         _ => FALLBACK,
     }
 }
+
+/// What comes before every advice about a device that may keep a patient alive: it is never cut off for a finding.
+pub(crate) const DO_NOT_CUT_OFF: &str =
+    "The source may keep a patient alive: do not cut it off, send somebody to it first. ";
 
 /// What to do about an incident of a kind that has no advice of its own.
 pub(crate) const FALLBACK: &str = "Investigate the source device; compare with its owner.";

@@ -129,7 +129,8 @@ fn the_recorded_hospitals_attacks_are_found_and_the_harmless_is_not_accused() {
     let labels = std::fs::read_to_string(fixtures::hospital().labels).unwrap();
     let labels: Vec<Value> = labels.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events = labels.iter().filter(|label| label.get("attacker").is_some_and(Value::is_object));
-    let (attacks, harmless): (Vec<&Value>, Vec<&Value>) = events.partition(|label| label["malicious"] == true);
+    let (attacks, harmless): (Vec<&Value>, Vec<&Value>) =
+        events.partition(|label| label["malicious"] == true);
     let spans = |labels: Vec<&Value>| labels.into_iter().map(Span::event).collect::<Vec<_>>();
     let (attacks, harmless) = (spans(attacks), spans(harmless));
     assert_eq!((attacks.len(), harmless.len()), (12, 3));
@@ -138,9 +139,8 @@ fn the_recorded_hospitals_attacks_are_found_and_the_harmless_is_not_accused() {
     for row in run.rows("incidents.jsonl").iter().filter(|row| row["severity"] != "low") {
         let incident = Span::incident(row);
         let explained = (0..attacks.len()).filter(|place| incident.explains(&attacks[*place]));
-        let longest = |a: &usize, b: &usize| {
-            incident.overlap(&attacks[*a]).total_cmp(&incident.overlap(&attacks[*b]))
-        };
+        let longest =
+            |a: &usize, b: &usize| incident.overlap(&attacks[*a]).total_cmp(&incident.overlap(&attacks[*b]));
         match explained.max_by(longest) {
             Some(place) if incident.is_of_the_family_of(&attacks[place]) => {
                 found.insert(place);
@@ -158,8 +158,10 @@ fn the_recorded_hospitals_attacks_are_found_and_the_harmless_is_not_accused() {
             }
         }
     }
-    let missed: Vec<&str> =
-        (0..attacks.len()).filter(|place| !found.contains(place)).map(|place| attacks[place].told.as_str()).collect();
+    let missed: Vec<&str> = (0..attacks.len())
+        .filter(|place| !found.contains(place))
+        .map(|place| attacks[place].told.as_str())
+        .collect();
     assert!(found.len() >= FOUND, "only {} found; not: {missed:?}", found.len());
     assert!(others.len() <= OTHERS, "{others:#?}");
 }
@@ -187,7 +189,9 @@ fn observing_drops_nothing_and_enforcing_drops_every_frame_of_what_is_denied() {
     let observing = policy();
     assert_eq!(observing.matches(observe).count(), 1);
     let (observed, enforced) = (judged(&observing), judged(&observing.replace(observe, "  mode: enforce\n")));
-    let count = |run: &Run, word: &dyn Fn(&Value) -> bool| run.rows("verdicts.jsonl").iter().filter(|row| word(row)).count();
+    let count = |run: &Run, word: &dyn Fn(&Value) -> bool| {
+        run.rows("verdicts.jsonl").iter().filter(|row| word(row)).count()
+    };
     let denied = |row: &Value| row["action"] == "deny";
     let dropped = |row: &Value| row["dropped"] == true;
     assert!(count(&observed, &denied) > 100);
@@ -209,7 +213,9 @@ fn frames_outside_the_span_do_not_count() {
     let run = judged(&policy());
     let from = parse(&Hospital::EVALUATION_STARTS.to_string()).unwrap();
     assert!(parse(run.summary["ts_first"].as_str().unwrap()).unwrap() >= from);
-    assert!(run.rows("flows.jsonl").iter().all(|row| parse(row["ts_first"].as_str().unwrap()).unwrap() >= from));
+    assert!(
+        run.rows("flows.jsonl").iter().all(|row| parse(row["ts_first"].as_str().unwrap()).unwrap() >= from)
+    );
     let capture = fixtures::hospital().capture;
     let until = Hospital::EVALUATION_STARTS.to_string();
     let before = Run::of(&[text(&capture), "--to", &until]);

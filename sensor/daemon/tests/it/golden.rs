@@ -3,10 +3,10 @@
 use crate::build::{Folder, gzip, pcap, zstd};
 use crate::conform::assert_folder_conforms;
 use crate::read::{read, wardline};
-use crate::run::{Run, assert_same_bytes, learned, sample_policy, text};
+use crate::run::{Run, assert_same_bytes, assert_the_accused_are_listed, learned, sample_policy, text};
 use crate::truth::captures;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ fn bag<T: Ord>(things: impl IntoIterator<Item = T>) -> Bag<T> {
 struct Differences(Vec<String>);
 
 impl Differences {
-    fn expect<T: PartialEq + Debug>(&mut self, what: &str, got: T, truth: T) {
+    fn expect<T: PartialEq + Debug>(&mut self, what: &str, got: &T, truth: &T) {
         if got != truth {
             self.0.push(format!("{what}: {got:?} instead of {truth:?}"));
         }
@@ -33,10 +33,10 @@ impl Differences {
 
     /// Only what is too many or too few is told.
     fn expect_bag<T: Ord + Debug + Clone>(&mut self, what: &str, got: &Bag<T>, truth: &Bag<T>) {
-        let things: std::collections::BTreeSet<&T> = got.keys().chain(truth.keys()).collect();
+        let things: BTreeSet<&T> = got.keys().chain(truth.keys()).collect();
         for thing in things {
             let of = |bag: &Bag<T>| bag.get(thing).copied().unwrap_or_default();
-            self.expect(&format!("{what} {thing:?}"), of(got), of(truth));
+            self.expect(&format!("{what} {thing:?}"), &of(got), &of(truth));
         }
     }
 }
@@ -89,14 +89,14 @@ fn dicom_counts(found: &mut Differences, sessions: &[Value], truth: &Value) {
     let seen = seen.filter(|(op, _)| *op != "c-cancel").map(|(op, count)| (op.clone(), *count)).collect();
     found.expect_bag("DIMSE", &seen, &requests);
     if let Some(count) = truth["associations"].as_u64() {
-        found.expect("associations", of("associate") + of("reject"), count);
+        found.expect("associations", &(of("associate") + of("reject")), &count);
     }
     if let Some(pdus) = truth.get("pdu_counts") {
         let told = |name: &str| pdus[name].as_u64().unwrap_or_default();
-        found.expect("associations", of("associate") + of("reject"), told("A-ASSOCIATE-RQ"));
-        found.expect("rejects", of("reject"), told("A-ASSOCIATE-RJ"));
-        found.expect("releases", of("release"), told("A-RELEASE-RQ"));
-        found.expect("aborts", of("abort"), told("A-ABORT"));
+        found.expect("associations", &(of("associate") + of("reject")), &told("A-ASSOCIATE-RQ"));
+        found.expect("rejects", &of("reject"), &told("A-ASSOCIATE-RJ"));
+        found.expect("releases", &of("release"), &told("A-RELEASE-RQ"));
+        found.expect("aborts", &of("abort"), &told("A-ABORT"));
     }
 }
 
@@ -148,7 +148,22 @@ fn every_capture_of_the_field_counts_as_its_truth_says() {
     assert!(wrong.is_empty(), "{} differences in {} captures:\n{}", wrong.len(), all.len(), wrong.join("\n"));
     for (told, least) in [("dicom_reassembled", 5), ("hl7", 4), ("flows_tcp", 100)] {
         let count = all.iter().filter(|(_, truth)| truth.get(told).is_some()).count();
-        assert!(all.is_empty() || count >= least, "only {count} truths tell `{told}`: the comparison is hollow");
+        assert!(
+            all.is_empty() || count >= least,
+            "only {count} truths tell `{told}`: the comparison is hollow"
+        );
+    }
+}
+
+#[test]
+fn every_capture_of_the_field_gives_with_policy_and_baseline_what_the_schemas_promise() {
+    let folder = Folder::new();
+    let (policy, baseline) = (sample_policy(), learned(&folder));
+    for (path, truth) in captures("output of the captures of the field") {
+        let run = Run::of(&[text(&path), "--policy", text(&policy), "--baseline", text(&baseline)]);
+        assert_eq!(run.summary["packets"], truth["packets"], "{}", path.display());
+        assert_folder_conforms(&run.dir());
+        assert_the_accused_are_listed(&run.dir());
     }
 }
 
@@ -186,6 +201,7 @@ fn two_replays_with_policy_and_baseline_write_the_same_bytes_and_what_the_schema
     assert_same_bytes(&one, &other);
     assert_eq!(one.ran.stdout, other.ran.stdout);
     assert_folder_conforms(&one.dir());
+    assert_the_accused_are_listed(&one.dir());
     for file in ["flows.jsonl", "sessions.jsonl", "verdicts.jsonl", "incidents.jsonl", "devices.jsonl"] {
         assert!(!one.rows(file).is_empty(), "{file} is empty");
     }

@@ -1,5 +1,9 @@
 //! The binary from outside: what it reads, refuses and notes, and that what it writes is what the schemas promise.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands, also in what its tests share")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands, also in what its tests share"
+)]
 
 mod bad_input;
 mod build;

@@ -16,7 +16,9 @@ const MARK: &str = "Zzphi";
 
 fn conversation(number: u16, port: u16) -> Conversation {
     let start = capture::START + u64::from(number) * 1_000_000_000;
-    Conversation::between(Host::numbered(number), Host::numbered(900)).ports(40_000 + number, port).starting(start)
+    Conversation::between(Host::numbered(number), Host::numbered(900))
+        .ports(40_000 + number, port)
+        .starting(start)
 }
 
 /// A message whose every segment after the header is about a patient.
@@ -87,6 +89,7 @@ fn patient(level: &str) -> Vec<u8> {
     let tags = [
         (0x0008, 0x0050, "ZzphiAccession"),
         (0x0008, 0x0052, level),
+        (0x0008, 0x0070, "Acme"),
         (0x0008, 0x0090, "ZzphiReferrer^Hans"),
         (0x0008, 0x1030, "ZzphiStudy of the head"),
         (0x0008, 0x103e, "ZzphiSeries"),
@@ -114,7 +117,12 @@ fn dicom() -> Vec<Vec<Frame>> {
     let association = Association { abstract_syntaxes: syntaxes.to_vec(), ..Association::default() };
     let small = Association { max_pdu: 64, ..association.clone() };
     let find = |level: &str| {
-        let ask = command_set(command::FIND, 1, dicom::STUDY_ROOT_FIND, &[(0x0700, vec![0, 0]), (0x0800, vec![0, 0])]);
+        let ask = command_set(
+            command::FIND,
+            1,
+            dicom::STUDY_ROOT_FIND,
+            &[(0x0700, vec![0, 0]), (0x0800, vec![0, 0])],
+        );
         let answer = |status: u16, data: bool| {
             let set = if data { vec![0, 0] } else { vec![1, 1] };
             let comment = (0x0902, b"ZzphiMuster not found".to_vec());
@@ -137,7 +145,8 @@ fn dicom() -> Vec<Vec<Frame>> {
             .server_says(&[pending, end].concat())
             .frames()
     };
-    let images = [patient("STUDY"), [patient("STUDY"), dicom::image("Acme", "CT 1", 50_000)].concat()];
+    let pixels = element(0x7fe0, 0x0010, &"\0Zzphi".repeat(10_000));
+    let images = [patient("STUDY"), [patient("STUDY"), pixels].concat()];
     let (ask, pending, _) = find("STUDY");
     vec![
         dicom::store(conversation(20, 104), &association, &images).frames(),
@@ -168,11 +177,15 @@ fn http() -> Vec<Vec<Frame>> {
     let headers = "Host: ehr.example\r\nUser-Agent: Viewer/1.0\r\nAuthorization: Basic WnpwaGk6WnpwaGk=\r\nCookie: name=Zzphi\r\nReferer: http://ehr.example/Patient/Zzphi\r\nX-Patient: Zzphi\r\nContent-Type: application/fhir+json; patient=Zzphi";
     let body = "{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"ZzphiMuster\"}]}";
     let reply = |status: &str| {
-        format!("HTTP/1.1 {status}\r\nServer: Ehr/2\r\nLocation: /Patient/Zzphi\r\nSet-Cookie: p=Zzphi\r\nContent-Type: text/html; n=Zzphi\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        format!(
+            "HTTP/1.1 {status}\r\nServer: Ehr/2\r\nLocation: /Patient/Zzphi\r\nSet-Cookie: p=Zzphi\r\nContent-Type: text/html; n=Zzphi\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
     };
     let mut all = Vec::new();
     for (number, path) in (40..).zip(paths) {
-        let ask = format!("POST {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let ask =
+            format!("POST {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let talk = conversation(number, 80).client_says(ask.as_bytes());
         all.push(talk.server_says(reply("404 Not Found, Zzphi").as_bytes()).frames());
     }
@@ -182,7 +195,12 @@ fn http() -> Vec<Vec<Frame>> {
         "GET /Patient/Zzphi\r\n",
     ];
     for (number, ask) in (60..).zip(odd) {
-        all.push(conversation(number, 8080).client_says(ask.as_bytes()).server_says(reply("200 OK").as_bytes()).frames());
+        all.push(
+            conversation(number, 8080)
+                .client_says(ask.as_bytes())
+                .server_says(reply("200 OK").as_bytes())
+                .frames(),
+        );
     }
     all
 }
@@ -222,7 +240,8 @@ fn no_word_about_a_patient_leaves_the_sensor() {
     let marks = bytes.windows(MARK.len()).filter(|window| *window == MARK.as_bytes()).count();
     assert!(marks > 500, "only {marks} marks went in");
     let capture = folder.file("patients.pcap", &bytes);
-    let (baseline, out, policy) = (folder.path().join("baseline"), folder.path().join("out"), sample_policy());
+    let (baseline, out, policy) =
+        (folder.path().join("baseline"), folder.path().join("out"), sample_policy());
     let learned = wardline(&["learn", text(&capture), "--out", text(&baseline)], b"");
     let mut found = leaks_of(&learned, &baseline);
     let options = ["--policy", text(&policy), "--baseline", text(&baseline), "--out", text(&out)];
@@ -233,7 +252,15 @@ fn no_word_about_a_patient_leaves_the_sensor() {
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));
     // The dissectors did read what was marked: silence alone would prove nothing.
     let sessions = std::fs::read_to_string(out.join("sessions.jsonl")).unwrap();
-    for word in ["\"ADT^A01\"", "\"CTRL1\"", "\"c-store\"", "\"c-find\"", "\"ehr.example\"", "\"Viewer/1.0\"", "\"Acme\""] {
+    for word in [
+        "\"ADT^A01\"",
+        "\"CTRL1\"",
+        "\"c-store\"",
+        "\"c-find\"",
+        "\"ehr.example\"",
+        "\"Viewer/1.0\"",
+        "\"Acme\"",
+    ] {
         assert!(sessions.contains(word), "no {word} in the sessions");
     }
 }

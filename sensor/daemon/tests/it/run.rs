@@ -3,7 +3,7 @@
 use crate::build::Folder;
 use crate::read::{Ran, wardline};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,8 @@ pub(crate) struct Run {
 impl Run {
     /// Replays with these arguments besides `--out` and `--json`, and asserts that it works.
     pub(crate) fn of(arguments: &[&str]) -> Run {
-        Run::attempt(arguments).unwrap_or_else(|ran| panic!("{arguments:?}: exit {}: {}", ran.code, ran.stderr))
+        Run::attempt(arguments)
+            .unwrap_or_else(|ran| panic!("{arguments:?}: exit {}: {}", ran.code, ran.stderr))
     }
 
     /// Replays, and gives back what a refused one said.
@@ -46,8 +47,7 @@ impl Run {
 
     /// The rows of a file.
     pub(crate) fn rows(&self, file: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.dir().join(file)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        rows(&self.dir().join(file))
     }
 
     /// The rows of `sessions.jsonl` of one protocol.
@@ -78,6 +78,23 @@ pub(crate) fn assert_same_bytes(one: &Run, other: &Run) {
         for (number, (a, b)) in (1..).zip(a.iter().zip(&b)) {
             assert_eq!(String::from_utf8_lossy(a), String::from_utf8_lossy(b), "{file}:{number}");
         }
+    }
+}
+
+/// The rows of a file.
+pub(crate) fn rows(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Asserts that every device which an incident accuses has a row, whose alias may be the name that the incident uses.
+pub(crate) fn assert_the_accused_are_listed(out: &Path) {
+    let devices = rows(&out.join("devices.jsonl"));
+    let aliases = devices.iter().flat_map(|row| row["aliases"].as_array().unwrap());
+    let names = devices.iter().map(|row| &row["device_id"]).chain(aliases);
+    let listed: BTreeSet<&str> = names.map(|name| name.as_str().unwrap()).collect();
+    for row in rows(&out.join("incidents.jsonl")) {
+        assert!(listed.contains(row["source"]["device"].as_str().unwrap()), "{row}");
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::Engine;
 use crate::inventory::Device;
-use crate::output::{Claim, DeviceRow, Finished, Outputs, SessionRow, Summary};
+use crate::output::{Claim, DeviceRow, Finished, Incident, Outputs, SessionRow, Summary};
 use abi::address::{DeviceKey, SECOND, Timestamp};
 use abi::device::DeviceType;
 use detectors::finding::Severity;
 use detectors::record::FlowEnd;
+use rustc_hash::FxHashSet;
 
 /// Flows that are closed between two times that the caller may drain the rows.
 const BATCH: usize = 256;
@@ -41,14 +42,24 @@ impl Engine {
         let mut summary = std::mem::take(&mut self.summary);
         summary.flow_keys = self.keys.count();
         self.overflows(&mut summary);
+        let incidents = std::mem::take(&mut self.incidents).finish();
+        self.list(&incidents);
         let devices = self.device_rows();
         summary.devices = devices.len() as u64;
-        let incidents = self.incidents.finish();
         for incident in &incidents {
             *summary.incidents.entry(severity(incident.severity)).or_default() += 1;
         }
         let policy = self.guard.map(crate::verdict::Guard::into_policy);
         (Finished { devices, incidents, summary }, policy, self.watch)
+    }
+
+    /// Every device that is accused has a row, by the name that its incident uses.
+    fn list(&mut self, incidents: &[Incident]) {
+        let names = self.listed().flat_map(|device| device.aliases.iter().copied().chain([device.key]));
+        let listed: FxHashSet<DeviceKey> = names.collect();
+        for incident in incidents.iter().filter(|incident| !listed.contains(&incident.source.device)) {
+            self.inventory.accused(incident.source.device, incident.first, incident.last);
+        }
     }
 
     fn overflows(&self, summary: &mut Summary) {
@@ -69,16 +80,14 @@ impl Engine {
     }
 
     fn device_rows(&self) -> Vec<DeviceRow> {
-        let mut rows: Vec<DeviceRow> = self
-            .inventory
-            .devices()
-            .iter()
-            // A device that was merged into another one has no address left.
-            .filter(|device| !device.macs.is_empty() || !device.ips.is_empty())
-            .map(|device| self.device_row(device))
-            .collect();
+        let mut rows: Vec<DeviceRow> = self.listed().map(|device| self.device_row(device)).collect();
         rows.sort_by_key(|row| row.device);
         rows
+    }
+
+    /// A device that was merged into another one has no address left.
+    fn listed(&self) -> impl Iterator<Item = &Device> {
+        self.inventory.devices().iter().filter(|device| !device.macs.is_empty() || !device.ips.is_empty())
     }
 
     fn device_row(&self, device: &Device) -> DeviceRow {

@@ -12,7 +12,8 @@ use detectors::record::{Both, Endpoint, FlowEnd, FlowRecord};
 /// One end of a flow, as rows name it.
 pub(super) fn endpoint(flow: &Flow, end: End, inventory: &Inventory) -> Endpoint {
     let ip = flow.key.ip(end);
-    let number = flow.device.of(end).map(|number| inventory.current(number, ip)).or_else(|| inventory.by_ip(ip));
+    let number =
+        flow.device.of(end).map(|number| inventory.current(number, ip)).or_else(|| inventory.by_ip(ip));
     let device = number.and_then(|number| inventory.device(number));
     let (from, to) =
         flow.ruling.as_ref().map_or((None, None), |ruling| (ruling.verdict.from, ruling.verdict.to));

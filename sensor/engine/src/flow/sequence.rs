@@ -5,6 +5,10 @@ const HOLES: usize = 8;
 /// No window is larger (RFC 7323 section 2.3): what lies further off belongs to another connection, or is forged.
 const FAR: i32 = 1 << 30;
 
+/// How far beyond everything seen an acknowledgment is believed by itself. One that is further ahead may be forged, and if
+/// it is not, the segment that comes next shows the same loss.
+const BELIEVED: i32 = 1 << 20;
+
 /// Numbers from `start` up to `end` that have not been seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hole {
@@ -92,7 +96,7 @@ impl Sequence {
             (self.top, self.acked) = (Some(ack), ack);
             return 0;
         };
-        if !(1..=FAR).contains(&ahead(ack, self.acked)) || ahead(ack, top) > FAR {
+        if !(1..=FAR).contains(&ahead(ack, self.acked)) || ahead(ack, top) > BELIEVED {
             return 0;
         }
         if ahead(ack, top) > 0 {

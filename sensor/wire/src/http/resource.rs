@@ -2,12 +2,13 @@
 
 /// Segments that are told; what follows them is not.
 const MOST_SEGMENTS: usize = 2;
-const LONGEST_SEGMENT: usize = 32;
 
-/// Words that are safe at any depth: parts of interfaces, none of them anybody's name.
-const WORDS: [&str; 97] = [
+/// Words that are safe: parts of interfaces, none of them anybody's name.
+const WORDS: [&str; 114] = [
     "account",
     "admin",
+    "agent",
+    "alarm",
     "allergyintolerance",
     "api",
     "app",
@@ -16,6 +17,7 @@ const WORDS: [&str; 97] = [
     "auditevent",
     "auth",
     "axis-cgi",
+    "base-station",
     "bundle",
     "cgi-bin",
     "changes",
@@ -38,6 +40,9 @@ const WORDS: [&str; 97] = [
     "fhir",
     "files",
     "firmware",
+    "goform",
+    "group-device",
+    "hap",
     "hl7",
     "home",
     "html",
@@ -49,6 +54,7 @@ const WORDS: [&str; 97] = [
     "info",
     "instances",
     "ipp",
+    "isapi",
     "js",
     "json",
     "list",
@@ -57,9 +63,11 @@ const WORDS: [&str; 97] = [
     "media",
     "medicationadministration",
     "medicationrequest",
+    "message",
     "metadata",
     "metrics",
     "modalities",
+    "mqtt",
     "notify",
     "oauth",
     "observation",
@@ -69,6 +77,8 @@ const WORDS: [&str; 97] = [
     "patients",
     "peers",
     "ping",
+    "pki",
+    "portal",
     "print",
     "printers",
     "procedure",
@@ -80,13 +90,16 @@ const WORDS: [&str; 97] = [
     "reports",
     "results",
     "robots.txt",
+    "router",
     "rpc",
     "rs",
+    "scale",
+    "sdk",
     "search",
     "series",
     "service",
-    "services",
     "servicerequest",
+    "services",
     "sessions",
     "soap",
     "static",
@@ -99,10 +112,13 @@ const WORDS: [&str; 97] = [
     "tools",
     "update",
     "upload",
+    "user",
     "users",
     "version",
     "wado",
+    "web",
     "worklist",
+    "wsman",
 ];
 
 /// The authority of a target in absolute form (RFC 9112 section 3.2.2).
@@ -114,7 +130,8 @@ pub(super) fn authority(target: &str) -> Option<&str> {
     is_scheme.then(|| authority.rsplit('@').next().unwrap_or_default())
 }
 
-/// The first segments of the path: known words as they are, a first segment also if it is a plain word, all else `:id`.
+/// The first segments of the path: known words as they are, all else `:id`. A first segment that looks like the name
+/// of an application is no exception, because names of people look no different.
 pub(super) fn reduce(target: &str) -> String {
     let path = match authority(target) {
         Some(_) => target.split_once("://").and_then(|(_, rest)| {
@@ -128,12 +145,9 @@ pub(super) fn reduce(target: &str) -> String {
         return path.to_owned();
     }
     let mut reduced = String::new();
-    for (depth, segment) in
-        path.split('/').filter(|segment| !segment.is_empty()).take(MOST_SEGMENTS).enumerate()
-    {
+    for segment in path.split('/').filter(|segment| !segment.is_empty()).take(MOST_SEGMENTS) {
         reduced.push('/');
-        let is_told = is_word(segment) || depth == 0 && is_plain(segment);
-        reduced.push_str(if is_told { segment } else { ":id" });
+        reduced.push_str(if is_word(segment) { segment } else { ":id" });
     }
     if reduced.is_empty() {
         reduced.push('/');
@@ -143,10 +157,4 @@ pub(super) fn reduce(target: &str) -> String {
 
 fn is_word(segment: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(segment))
-}
-
-/// A first segment names the application, unless it looks like a file or an identifier.
-fn is_plain(segment: &str) -> bool {
-    segment.len() <= LONGEST_SEGMENT
-        && segment.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$' | b'-'))
 }

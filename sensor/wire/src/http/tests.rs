@@ -123,9 +123,9 @@ fn a_gap_inside_a_body_is_bridged_and_one_elsewhere_is_not_guessed_over() {
     session.gap(S, 50);
     session.feed(S, Timestamp(4), b"rest of something", &mut out);
     assert_eq!((rows(&out).len(), rows(&out)[1].status), (2, None));
-    session.feed(C, Timestamp(5), b"GET /c HTTP/1.1\r\n\r\n", &mut out);
+    session.feed(C, Timestamp(5), b"GET /status HTTP/1.1\r\n\r\n", &mut out);
     session.feed(S, Timestamp(6), b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", &mut out);
-    assert_eq!((rows(&out)[2].resource.as_deref(), rows(&out)[2].status), (Some("/c"), Some(404)));
+    assert_eq!((rows(&out)[2].resource.as_deref(), rows(&out)[2].status), (Some("/status"), Some(404)));
 }
 
 #[test]
@@ -171,6 +171,8 @@ fn only_words_of_a_path_are_told() {
         ("/patients/Smith", "/patients/:id"),
         ("/dicom-web/studies/1.2.3", "/dicom-web/studies"),
         ("/Mueller.pdf", "/:id"),
+        ("/Mueller", "/:id"),
+        ("/HL7/Mueller", "/HL7/:id"),
         ("/4711/data", "/:id/data"),
         ("//wado?studyUID=1", "/wado"),
         ("http://user:word@host/api/login", "/api/login"),

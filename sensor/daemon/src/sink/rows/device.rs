@@ -3,6 +3,8 @@
 use super::super::json::Json;
 use super::super::{Names, words};
 use super::flow_id;
+use abi::device::DeviceType;
+use abi::table::SegmentId;
 use engine::output::{Claim, DeviceRow, Evidence};
 
 /// A row of `devices.jsonl`.
@@ -26,11 +28,7 @@ pub(crate) fn device(out: &mut Json, row: &DeviceRow, names: &Names<'_>) {
     });
     out.raw(br#","first_seen":"#).time(row.first_seen).raw(br#","last_seen":"#).time(row.last_seen);
     identity(out, row);
-    let criticality = if names.is_life_critical(row.segment) {
-        words::LIFE_CRITICAL
-    } else {
-        words::criticality(row.class.value)
-    };
+    let criticality = criticality(row.class.value, row.segment, names);
     out.raw(br#","location":null,"criticality":"#).word(criticality);
     out.raw(br#","segment":"#).text_or_null(names.segment(row.segment));
     out.raw(br#","behind_gateway":"#);
@@ -90,6 +88,11 @@ fn evidence(out: &mut Json, found: &Evidence) {
         }
     }
     out.raw(br#","rule":"#).text(found.rule).raw(b"}");
+}
+
+/// What happens when the device is cut off: by the policy's word for its segment, else by its type.
+pub(super) fn criticality(class: DeviceType, segment: Option<SegmentId>, names: &Names<'_>) -> &'static str {
+    if names.is_life_critical(segment) { words::LIFE_CRITICAL } else { words::criticality(class) }
 }
 
 /// A list of values.

@@ -2,7 +2,7 @@
 
 use super::super::json::Json;
 use super::super::{Names, words};
-use super::device::list;
+use super::device::{criticality, list};
 use super::{endpoint, flow_id};
 use detectors::finding::Evidence;
 use engine::output::Incident;
@@ -27,7 +27,13 @@ pub(crate) fn incident(out: &mut Json, row: &Incident, names: &Names<'_>) {
     out.raw(br#","findings":"#).number(row.findings);
     let rule = row.rule.and_then(|rule| names.rule(rule));
     out.raw(br#","rule":"#).text_or_null(rule.map(|rule| rule.name.as_str()));
-    out.raw(br#","action":"#).text(words::recommended(row.kind)).raw(b"}\n");
+    let advice = words::recommended(row.kind);
+    out.raw(br#","action":"#);
+    match criticality(row.source.class, row.source.segment, names) {
+        words::LIFE_CRITICAL => out.text(&[words::DO_NOT_CUT_OFF, advice].concat()),
+        _ => out.text(advice),
+    };
+    out.raw(b"}\n");
 }
 
 fn evidence(out: &mut Json, found: &Evidence) {

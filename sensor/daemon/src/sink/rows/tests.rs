@@ -2,6 +2,7 @@ use super::super::json::Json;
 use super::super::{Names, samples};
 use super::{flow, incident, session, verdict};
 use abi::address::{Ip, Mac};
+use abi::device::DeviceType;
 use detectors::record::{Both, FlowRecord};
 use engine::output::VerdictRow;
 use serde_json::{Value, json};
@@ -112,6 +113,21 @@ fn a_service_without_a_name_is_called_by_protocol_and_port() {
 fn an_incident_keeps_small_probabilities_and_says_what_to_do() {
     let row = read(|out| incident(out, &samples::incident(), &Names::of(None)));
     insta::assert_snapshot!(serde_json::to_string_pretty(&row).unwrap());
+}
+
+#[test]
+fn nobody_is_told_to_cut_off_a_device_that_may_keep_a_patient_alive() {
+    let action = |class, names: &Names<'_>| {
+        let mut sample = samples::incident();
+        sample.source.class = class;
+        read(|out| incident(out, &sample, names))["action"].as_str().unwrap().to_owned()
+    };
+    let warned = |action: &str| action.contains("do not cut it off");
+    assert!(warned(&action(DeviceType::InfusionPump, &Names::of(None))));
+    assert!(!warned(&action(DeviceType::Printer, &Names::of(None))));
+    // The segment of the source is declared life-critical.
+    let policy = samples::policy();
+    assert!(warned(&action(DeviceType::Printer, &Names::of(Some(&policy)))));
 }
 
 #[test]

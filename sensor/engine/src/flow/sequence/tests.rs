@@ -97,6 +97,15 @@ fn an_acknowledgment_beyond_every_window_is_not_of_this_stream() {
 }
 
 #[test]
+fn a_long_loss_is_told_by_the_segment_behind_it_and_not_by_an_acknowledgment_alone() {
+    let mut sequence = Sequence::default();
+    sequence.take(0, 1000);
+    assert_eq!(sequence.acknowledged(5_000_000), 0, "anybody could write that");
+    sequence.take(5_000_000, 1000);
+    assert_eq!(sequence.acknowledged(5_001_000), 4_999_000);
+}
+
+#[test]
 fn more_holes_than_are_remembered_make_the_loss_smaller_never_larger() {
     let mut sequence = Sequence::default();
     for index in 0..20 {

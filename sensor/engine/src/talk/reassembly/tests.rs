@@ -65,7 +65,10 @@ impl Bench {
         assert_eq!((held, held), (self.half.held, self.budget.held));
         assert!(self.half.waiting.len() <= SEGMENTS && held <= BYTES + SEGMENTS * OVERHEAD);
         for pair in self.half.waiting.windows(2) {
-            assert!(super::ahead(pair[1].seq, pair[0].end()) >= 0, "what waits is in order and does not overlap");
+            assert!(
+                super::ahead(pair[1].seq, pair[0].end()) >= 0,
+                "what waits is in order and does not overlap"
+            );
         }
     }
 }

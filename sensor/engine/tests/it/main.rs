@@ -1,0 +1,15 @@
+//! The engine from frames to rows, over seeded traffic.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what several tests share may fail like a test"
+)]
+
+mod bounds;
+mod bytes;
+mod conversations;
+mod devices;
+mod flows;
+mod run;
+mod time;

@@ -15,7 +15,6 @@ use crate::memory::{
     opened,
 };
 use crate::names::Names;
-use crate::norm::Meter;
 use crate::novelty::{self, Surprise};
 use crate::outside;
 use crate::record::{Activity, Endpoint, FlowRecord, Sighting, Visibility};
@@ -68,7 +67,7 @@ impl Detector {
             Learned::Yes => Limits::learned(baseline.calibration.fan_out),
             Learned::No => Limits::COLD,
         };
-        let memory = remember(&baseline);
+        let memory = Memory::from_baseline(&baseline);
         let mut zones = Zones::default();
         zones.learned.extend(baseline.zones.iter().map(|zone| (zone.zone, zone.distinct)));
         Detector {
@@ -110,10 +109,10 @@ impl Detector {
         }
         let Some(pair) = self.memory.pair(triple, now) else { return };
         pair.meter.add(now, &opened(flow));
-        if pair.norm.windows == 0 {
+        if !pair.norm.is_known() {
             self.new_contact(triple, flow, now, out);
         } else if volume::is_busy(pair) {
-            let pair = *pair;
+            let pair = pair.clone();
             if let Some(case) = self.judge(triple, &pair).flow(flow) {
                 self.say(case, now, out);
             }
@@ -154,16 +153,16 @@ impl Detector {
         let Some(triple) = self.memory.triple_of_activity(activity) else { return };
         let Some(pair) = self.memory.pair(triple, now) else { return };
         pair.meter.add(now, &asked(activity));
-        if pair.norm.windows > 0 {
+        if pair.norm.is_known() {
             if volume::is_busy(pair) {
-                let pair = *pair;
+                let pair = pair.clone();
                 if let Some(case) = self.judge(triple, &pair).operation(activity.flow, now) {
                     self.say(case, now, out);
                 }
             }
             return;
         }
-        let pair = *pair;
+        let pair = pair.clone();
         if self.learned == Learned::Yes && self.is_due(triple, now) {
             self.new_operation(triple, activity);
         }
@@ -178,7 +177,10 @@ impl Detector {
             new_stations: self.calibration.new_stations,
         };
         let mut cases = Vec::new();
-        self.binding.judge(sighting, usual, &self.memory, &mut cases);
+        let told = |device: DeviceKey, kind: &'static str| {
+            self.told.get(&(device, kind)).is_some_and(|at| sighting.at.since(*at) < REPEAT)
+        };
+        self.binding.judge(sighting, usual, (&self.memory, &told), &mut cases);
         for case in cases {
             self.say(case, sighting.at, out);
         }
@@ -314,9 +316,9 @@ impl Detector {
         }
         let pair = self.memory.pair(triple, now)?;
         pair.meter.add(now, &counts);
-        let is_known = pair.norm.windows > 0;
+        let is_known = pair.norm.is_known();
         if flow.protocol == 1 || (is_known && volume::is_busy(pair)) {
-            let pair = *pair;
+            let pair = pair.clone();
             let judged = if is_known { self.judge(triple, &pair).flow(flow) } else { None };
             if let Some(case) = volume::carried(&pair, flow, now).or(judged) {
                 self.say(case, now, out);
@@ -397,7 +399,7 @@ impl Detector {
         let key = ActKey::of_service(flow.protocol, flow.client.port, flow.app);
         novelty::reverse(&self.memory, triple, key)
             .and_then(|triple| self.memory.pairs.get(&triple))
-            .is_some_and(|pair| pair.norm.windows > 0)
+            .is_some_and(|pair| pair.norm.is_known())
     }
 
     fn hold(&mut self, waiting: Waiting, now: Timestamp) {
@@ -562,37 +564,6 @@ impl Detector {
             self.say(case, now, out);
         }
     }
-}
-
-/// The memory as the baseline left it.
-fn remember(baseline: &Baseline) -> Memory {
-    let mut memory = Memory::default();
-    memory.pairs.reserve(baseline.pairs.len());
-    for known in &baseline.devices {
-        memory.add_device(Device {
-            key: known.key,
-            ip: known.ip,
-            mac: known.mac,
-            class: known.class,
-            known: true,
-            outside: Meter::default(),
-            outside_norm: known.outside,
-            explained: Timestamp(0),
-            flooded: Timestamp(0),
-            announced: Timestamp(0),
-            resolver: known.resolver,
-        });
-    }
-    for act in &baseline.acts {
-        memory.add_act(act.clone());
-    }
-    for known in &baseline.pairs {
-        let triple = Triple { client: known.client, server: known.server, act: known.act };
-        if let Some(pair) = memory.pair(triple, known.first) {
-            *pair = Pair { norm: known.norm, first: known.first, ..Pair::default() };
-        }
-    }
-    memory
 }
 
 #[cfg(test)]

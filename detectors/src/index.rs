@@ -82,7 +82,7 @@ impl Index {
         let mut triples: Vec<(Triple, u32)> = memory
             .pairs
             .iter()
-            .filter(|(_, pair)| pair.norm.windows > 0)
+            .filter(|(_, pair)| pair.norm.is_known())
             .map(|(triple, pair)| (*triple, pair.norm.windows))
             .collect();
         triples.sort_unstable();

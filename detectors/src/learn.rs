@@ -170,7 +170,7 @@ impl Learner {
                     ip: device.ip,
                     mac: device.mac,
                     class: device.class,
-                    outside: device.outside_norm,
+                    outside: *device.outside_norm,
                     resolver: device.resolver,
                 })
                 .collect(),
@@ -181,7 +181,7 @@ impl Learner {
                     server: triple.server,
                     act: triple.act,
                     first: pair.first,
-                    norm: pair.norm,
+                    norm: *pair.norm,
                 })
                 .collect(),
             calibration: Calibration {

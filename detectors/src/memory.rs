@@ -1,7 +1,8 @@
 //! Who there is, what they do, and who does what with whom. Learner and detector keep the same memory and read events into it alike.
 
 use crate::act::{Act, ActKey};
-use crate::norm::{Counts, Meter, Norm};
+use crate::baseline::Baseline;
+use crate::norm::{Counts, Meter, PairNorm};
 use crate::record::{Activity, Both, Endpoint, FlowEnd, FlowId, FlowRecord, FlowState};
 use crate::settings::Overflow;
 use abi::address::{DeviceKey, Ip, Mac, SECOND, Timestamp};
@@ -40,7 +41,7 @@ pub(crate) struct Device {
     pub(crate) known: bool,
     /// Payload that it sends out of the site, by the minute.
     pub(crate) outside: Meter,
-    pub(crate) outside_norm: Norm,
+    pub(crate) outside_norm: PairNorm,
     /// Until when its novelties are explained by something found already.
     pub(crate) explained: Timestamp,
     /// Until when newcomers that reach it are explained by a flood from forged addresses.
@@ -58,10 +59,10 @@ impl Device {
 }
 
 /// What is remembered of a triple.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pair {
     pub(crate) meter: Meter,
-    pub(crate) norm: Norm,
+    pub(crate) norm: PairNorm,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     /// When it was last reported; zero for never.
@@ -138,6 +139,37 @@ pub(crate) fn is_idle_visit(flow: &FlowRecord) -> bool {
 }
 
 impl Memory {
+    /// The memory as the baseline left it.
+    pub(crate) fn from_baseline(baseline: &Baseline) -> Memory {
+        let mut memory = Memory::default();
+        memory.pairs.reserve(baseline.pairs.len());
+        for known in &baseline.devices {
+            memory.add_device(Device {
+                key: known.key,
+                ip: known.ip,
+                mac: known.mac,
+                class: known.class,
+                known: true,
+                outside: Meter::default(),
+                outside_norm: PairNorm::new(known.outside),
+                explained: Timestamp(0),
+                flooded: Timestamp(0),
+                announced: Timestamp(0),
+                resolver: known.resolver,
+            });
+        }
+        for act in &baseline.acts {
+            memory.add_act(act.clone());
+        }
+        for known in &baseline.pairs {
+            let triple = Triple { client: known.client, server: known.server, act: known.act };
+            if let Some(pair) = memory.pair(triple, known.first) {
+                *pair = Pair { norm: PairNorm::new(known.norm), first: known.first, ..Pair::default() };
+            }
+        }
+        memory
+    }
+
     pub(crate) fn device(&mut self, end: &Endpoint) -> Option<u32> {
         if let Some(&number) = self.device_numbers.get(&end.device) {
             if let Some(device) = self.devices.get_mut(number as usize) {
@@ -161,7 +193,7 @@ impl Memory {
             class: end.class,
             known: false,
             outside: Meter::default(),
-            outside_norm: Norm::default(),
+            outside_norm: PairNorm::default(),
             explained: Timestamp(0),
             flooded: Timestamp(0),
             announced: Timestamp(0),
@@ -249,7 +281,7 @@ impl Memory {
     /// Forgets triples that were seen only live and have fallen silent, when the table is three quarters full.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         if self.pairs.len() > PAIRS / 4 * 3 {
-            self.pairs.retain(|_, pair| pair.norm.windows > 0 || now.since(pair.last) < SILENCE);
+            self.pairs.retain(|_, pair| pair.norm.is_known() || now.since(pair.last) < SILENCE);
         }
     }
 

@@ -147,6 +147,39 @@ pub(crate) struct Norm {
     pub(crate) failures: Gauge,
 }
 
+/// The norm of a key, where there is one. Most keys of a run are new, and a norm is large: apart from the counters that
+/// every flow touches, it leaves these close together in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PairNorm(Option<Box<Norm>>);
+
+impl PairNorm {
+    /// What was learned; nothing from a norm without windows.
+    pub(crate) fn new(norm: Norm) -> PairNorm {
+        PairNorm((norm.windows > 0).then(|| Box::new(norm)))
+    }
+
+    /// Whether anything was learned.
+    pub(crate) const fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes a window more.
+    pub(crate) fn learn(&mut self, counts: &Counts) {
+        self.0.get_or_insert_default().learn(counts);
+    }
+}
+
+impl std::ops::Deref for PairNorm {
+    type Target = Norm;
+
+    fn deref(&self) -> &Norm {
+        const NEVER: Gauge = Gauge { max: 0, second: 0, sum: 0, squares: 0 };
+        static UNKNOWN: Norm =
+            Norm { windows: 0, times: NEVER, out: NEVER, back: NEVER, objects: NEVER, failures: NEVER };
+        self.0.as_deref().unwrap_or(&UNKNOWN)
+    }
+}
+
 impl Norm {
     pub(crate) fn learn(&mut self, counts: &Counts) {
         self.windows = self.windows.saturating_add(1);

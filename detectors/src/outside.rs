@@ -170,7 +170,7 @@ pub(crate) fn leaving(
     let device = memory.devices.get_mut(triple.client as usize)?;
     device.outside.add(now, more);
     let counts = device.outside.counts;
-    let norm = device.outside_norm;
+    let norm = &device.outside_norm;
     let usual = norm.out.max;
     let limit = if device.known { LEAST.max(usual.saturating_mul(5)) } else { LEAST_UNKNOWN };
     if counts.out < limit || counts.out < counts.back.saturating_mul(2) {

@@ -1,6 +1,6 @@
 //! Builds the mixed capture: `cargo run --release -p benches --bin mix -- OUT.pcap`.
 //!
-//! The recorded hospital six times, and, where `WARDLINE_DATA` names the folder of captures, its dialogues as often as it
+//! The recorded hospital five times, and, where `WARDLINE_DATA` names the folder of captures, its dialogues as often as it
 //! takes for a mean frame of about 390 bytes.
 
 use abi::address::Timestamp;
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 /// Captures of `WARDLINE_DATA` and how often each is taken.
 const DIALOGUES: [(&str, u16); 4] = [
-    ("dicom_lab/dcmtk_orthanc_mixed.pcap", 240),
+    ("dicom_lab/dcmtk_orthanc_mixed.pcap", 400),
     ("attack_dos/stopddos_synflood_spoofed.pcap", 1),
     ("attack_c2/slips_cc_capture_1.pcap", 2),
     ("benign_it/suricata_smb2_peter.pcap", 40),
 ];
-const HOSPITALS: u16 = 6;
+const HOSPITALS: u16 = 5;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::args_os().nth(1).map(PathBuf::from).ok_or("usage: mix OUT.pcap")?;

@@ -9,7 +9,7 @@ use crate::memory::Memory;
 use crate::record::{Endpoint, Sighting, SightingKind};
 use crate::say::{Case, name, ruled, station};
 use crate::volume::Learned;
-use abi::address::{Ip, Mac};
+use abi::address::{DeviceKey, Ip, Mac};
 
 const SPOOFING: &[Technique] = &[Technique("T1557.002"), Technique("T0830")];
 const TAKEOVER: &[Technique] = &[Technique("T1557"), Technique("T1036")];
@@ -20,9 +20,18 @@ const FORGING: &[Technique] = &[Technique("T1036"), Technique("T1498")];
 const SWEEP: &[Technique] = &[Technique("T1018"), Technique("T1046"), Technique("T0846")];
 const BRIDGING: &[Technique] = &[Technique("T1599"), Technique("T1557")];
 
+/// Whether a finding of a kind about a device would only be repeated: then its text need not be written.
+pub(crate) type Told<'a> = &'a dyn Fn(DeviceKey, &'static str) -> bool;
+
 impl Binding {
     /// Judges a sighting.
-    pub(crate) fn judge(&mut self, sighting: &Sighting, usual: Usual, memory: &Memory, out: &mut Vec<Case>) {
+    pub(crate) fn judge(
+        &mut self,
+        sighting: &Sighting,
+        usual: Usual,
+        (memory, told): (&Memory, Told<'_>),
+        out: &mut Vec<Case>,
+    ) {
         let mut fresh = Vec::new();
         self.note(sighting, &mut fresh);
         if !fresh.is_empty() && self.flood >= FLOOD.max(usual.new_stations.saturating_mul(4)) {
@@ -32,19 +41,19 @@ impl Binding {
         match sighting.kind {
             SightingKind::ArpRequest { .. } => {
                 self.sweep(sighting, usual, memory, out);
-                self.claim(sighting, memory, usual, out);
+                self.claim(sighting, (memory, told), usual, out);
             }
             SightingKind::ArpReply { target, asked } => {
                 // An announcement tells a station's own address to itself or to nobody (RFC 5227 section 3).
                 if !asked && target != sighting.ip && is_address(target) {
-                    self.unasked(sighting, memory, out);
+                    self.unasked(sighting, (memory, told), out);
                 }
-                self.claim(sighting, memory, usual, out);
+                self.claim(sighting, (memory, told), usual, out);
             }
-            SightingKind::NeighbourAdvertisement => self.claim(sighting, memory, usual, out),
+            SightingKind::NeighbourAdvertisement => self.claim(sighting, (memory, told), usual, out),
             SightingKind::Frame => {
                 self.forged(sighting, usual, memory, out);
-                self.claim(sighting, memory, usual, out);
+                self.claim(sighting, (memory, told), usual, out);
             }
             SightingKind::DhcpServer => self.server(sighting, usual, memory, out),
             SightingKind::RouterAdvertisement => self.router(sighting, usual, memory, out),
@@ -53,7 +62,13 @@ impl Binding {
     }
 
     /// B1, B2, B3: an address claimed by another station than its owner.
-    fn claim(&mut self, sighting: &Sighting, memory: &Memory, usual: Usual, out: &mut Vec<Case>) {
+    fn claim(
+        &mut self,
+        sighting: &Sighting,
+        (memory, told): (&Memory, Told<'_>),
+        usual: Usual,
+        out: &mut Vec<Case>,
+    ) {
         let Sighting { at, mac, ip, frame_mac, .. } = *sighting;
         if !is_address(ip) || is_virtual(mac) || is_virtual(frame_mac) {
             return;
@@ -62,7 +77,7 @@ impl Binding {
         if mac != frame_mac && sighting.kind != SightingKind::Frame {
             let relays = self.stations.get(&frame_mac).is_some_and(|station| station.is_router);
             if !relays {
-                out.push(self.spoofing(sighting, frame_mac, "B3", memory));
+                out.extend(self.spoofing(sighting, frame_mac, "B3", (memory, told)));
             }
             return;
         }
@@ -98,20 +113,30 @@ impl Binding {
         }
         let has_own = is_address(claimant.own) && claimant.own != ip;
         let case = if has_own && !is_frame {
-            self.spoofing(sighting, mac, "B2", memory)
+            self.spoofing(sighting, mac, "B2", (memory, told))
         } else {
             let owner = *owner;
-            takeover(sighting, &owner, has_own, memory)
+            takeover(sighting, &owner, has_own, (memory, told))
         };
-        out.push(case);
+        out.extend(case);
     }
 
-    fn spoofing(&self, sighting: &Sighting, accused: Mac, id: &'static str, memory: &Memory) -> Case {
+    fn spoofing(
+        &self,
+        sighting: &Sighting,
+        accused: Mac,
+        id: &'static str,
+        (memory, told): (&Memory, Told<'_>),
+    ) -> Option<Case> {
+        const KIND: &str = "arp-spoofing";
         let own = self.stations.get(&accused).map_or(Ip::NONE, |station| station.own);
         let source = station(memory, accused, if own == sighting.ip { Ip::NONE } else { own });
+        if told(source.device, KIND) {
+            return None;
+        }
         let owner = self.owners.get(&sighting.ip);
         let owner_mac = owner.and_then(|owner| owner.macs.first().copied()).unwrap_or(Mac::NONE);
-        let told = match sighting.kind {
+        let asker = match sighting.kind {
             SightingKind::ArpReply { target, .. } if is_address(target) => Some(target),
             SightingKind::ArpReply { .. }
             | SightingKind::ArpRequest { .. }
@@ -121,13 +146,13 @@ impl Binding {
             | SightingKind::DhcpLease
             | SightingKind::Frame => None,
         };
-        let victim = told.and_then(|ip| self.owners.get(&ip).map(|owner| (ip, owner)));
+        let victim = asker.and_then(|ip| self.owners.get(&ip).map(|owner| (ip, owner)));
         let unasked = self.stations.get(&accused).map_or(0, |station| station.unasked);
         let text = format!(
             "{} ({accused}) claims {} by ARP, which belongs to {owner_mac}{}",
             name(&source),
             sighting.ip,
-            told.map(|ip| format!("; it told {ip}")).unwrap_or_default(),
+            asker.map(|ip| format!("; it told {ip}")).unwrap_or_default(),
         );
         let mut targets = vec![station(memory, owner_mac, sighting.ip)];
         if let Some((ip, owner)) = victim {
@@ -137,17 +162,17 @@ impl Binding {
         if unasked > 0 {
             evidence.push(ruled("B3", f64::from(unasked), 0.0));
         }
-        case(sighting, ("arp-spoofing", Severity::High, SPOOFING), source, targets, (text, evidence))
+        Some(case(sighting, (KIND, Severity::High, SPOOFING), source, targets, (text, evidence)))
     }
 
     /// Many replies that nobody asked for, for an address that is not the station's own.
-    fn unasked(&mut self, sighting: &Sighting, memory: &Memory, out: &mut Vec<Case>) {
+    fn unasked(&mut self, sighting: &Sighting, about: (&Memory, Told<'_>), out: &mut Vec<Case>) {
         let Some(station) = self.stations.get_mut(&sighting.frame_mac) else { return };
         station.unasked = station.unasked.saturating_add(1);
         let foreign = is_address(station.own) && station.own != sighting.ip && !station.is_router;
         let owned = self.owners.get(&sighting.ip).is_some_and(|owner| owner.macs.contains(&sighting.mac));
         if station.unasked >= UNASKED && foreign && owned && !station.known {
-            out.push(self.spoofing(sighting, sighting.frame_mac, "B3", memory));
+            out.extend(self.spoofing(sighting, sighting.frame_mac, "B3", about));
         }
     }
 
@@ -303,7 +328,7 @@ impl Binding {
     fn mac_flood(&self, sighting: &Sighting, usual: Usual) -> Case {
         let mac = sighting.frame_mac;
         let source = Endpoint {
-            device: abi::address::DeviceKey::Mac(mac),
+            device: DeviceKey::Mac(mac),
             ip: sighting.ip,
             mac,
             port: 0,
@@ -323,11 +348,24 @@ impl Binding {
 }
 
 /// B1: a known address on a new station. Where the owner has long been silent, a network card was changed.
-fn takeover(sighting: &Sighting, owner: &Owner, has_own: bool, memory: &Memory) -> Case {
+fn takeover(
+    sighting: &Sighting,
+    owner: &Owner,
+    has_own: bool,
+    (memory, told): (&Memory, Told<'_>),
+) -> Option<Case> {
     let in_use = sighting.at.since(owner.last) < IN_USE && owner.last.0 != 0;
     let owner_mac = owner.macs.first().copied().unwrap_or(Mac::NONE);
     let own = if has_own { Ip::NONE } else { sighting.ip };
     let source = station(memory, sighting.mac, own);
+    let (kind, severity) = if in_use || has_own {
+        ("address-takeover", Severity::Medium)
+    } else {
+        ("address-moved", Severity::Low)
+    };
+    if told(source.device, kind) {
+        return None;
+    }
     let text = format!(
         "{} uses {}, which belongs to {owner_mac}{}",
         sighting.mac,
@@ -335,18 +373,8 @@ fn takeover(sighting: &Sighting, owner: &Owner, has_own: bool, memory: &Memory) 
         if in_use { " and was in use by it within ten minutes" } else { "" }
     );
     let evidence = vec![ruled("B1", 1.0, 0.0)];
-    let (kind, severity) = if in_use || has_own {
-        ("address-takeover", Severity::Medium)
-    } else {
-        ("address-moved", Severity::Low)
-    };
-    case(
-        sighting,
-        (kind, severity, TAKEOVER),
-        source,
-        vec![station(memory, owner_mac, sighting.ip)],
-        (text, evidence),
-    )
+    let targets = vec![station(memory, owner_mac, sighting.ip)];
+    Some(case(sighting, (kind, severity, TAKEOVER), source, targets, (text, evidence)))
 }
 
 fn case(

@@ -124,7 +124,7 @@ fn a_station_in_two_vlans_at_once_bridges_them() {
     for (vlan, seconds) in [(20, NOW), (30, NOW + 1)] {
         let mut cases = Vec::new();
         let seen = Sighting { vlan, ..sighting(SightingKind::Frame, rogue(), seconds) };
-        binding.judge(&seen, usual, &memory, &mut cases);
+        binding.judge(&seen, usual, (&memory, &|_, _| false), &mut cases);
         kinds.push(cases.iter().map(|case| case.kind).collect::<Vec<_>>());
     }
     assert_eq!(kinds, [vec![], vec!["vlan-bridging"]]);

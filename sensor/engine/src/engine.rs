@@ -449,6 +449,9 @@ impl Engine {
     }
 
     pub(crate) fn group(&mut self) {
+        if self.findings.is_empty() {
+            return;
+        }
         for finding in self.findings.drain(..) {
             self.incidents.add(finding, None);
         }

@@ -182,7 +182,8 @@ fn number_list(numbers: &[u8]) -> String {
         if !list.is_empty() {
             list.push(',');
         }
-        list.push_str(&number.to_string());
+        // Writing to a string cannot fail.
+        write!(list, "{number}").unwrap_or_default();
     }
     list
 }

@@ -28,3 +28,6 @@ pub fn printable(bytes: &[u8], most: usize) -> String {
         .map(|c| if c.is_control() || c == char::REPLACEMENT_CHARACTER { '.' } else { c })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

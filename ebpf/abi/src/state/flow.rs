@@ -325,6 +325,9 @@ impl FlowTable {
     pub(crate) fn reconsider(&mut self, key: &Key, seed: u64) {
         for bucket in key.buckets(seed) {
             for entry in self.buckets.get_mut(bucket).into_iter().flatten() {
+                if entry.flags & IN_USE == 0 {
+                    return;
+                }
                 if entry.is_like(key) && entry.verdict().action == Action::Deny {
                     entry.generation = 0;
                 }

@@ -65,15 +65,16 @@ impl Folder {
     /// # Errors
     /// A file could not be written (the disk is full, ...); what was written before stays.
     pub(crate) fn write(&mut self, outputs: &mut Outputs, names: &Names<'_>) -> Result<(), Failure> {
-        for row in outputs.flows.drain(..) {
-            self.flows.add(|out| rows::flow(out, &row, names))?;
+        for row in &outputs.flows {
+            self.flows.add(|out| rows::flow(out, row, names))?;
         }
-        for row in outputs.sessions.drain(..) {
-            self.sessions.add(|out| rows::session(out, &row, names))?;
+        for row in &outputs.sessions {
+            self.sessions.add(|out| rows::session(out, row, names))?;
         }
-        for row in outputs.verdicts.drain(..) {
-            self.verdicts.add(|out| rows::verdict(out, &row, names))?;
+        for row in &outputs.verdicts {
+            self.verdicts.add(|out| rows::verdict(out, row, names))?;
         }
+        outputs.clear();
         Ok(())
     }
 

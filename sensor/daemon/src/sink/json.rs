@@ -199,7 +199,14 @@ impl Json {
     pub(crate) fn text(&mut self, text: &str) -> &mut Json {
         self.bytes.push(b'"');
         let mut rest = text.as_bytes();
-        while let Some(at) = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        let (blocks, tail) = rest.as_chunks::<8>();
+        if !blocks.iter().any(|block| has_special(*block)) && !tail.iter().any(|byte| is_special(*byte)) {
+            // Nearly always there is nothing to escape.
+            self.bytes.extend_from_slice(rest);
+            self.bytes.push(b'"');
+            return self;
+        }
+        while let Some(at) = rest.iter().position(|byte| is_special(*byte)) {
             let (plain, special) = rest.split_at(at);
             self.bytes.extend_from_slice(plain);
             let Some((&byte, after)) = special.split_first() else { break };
@@ -343,6 +350,24 @@ impl Json {
         self.bytes.push(b'"');
         self.raw(&rfc3339(at)).raw(b"\"")
     }
+}
+
+/// Whether a byte must be escaped in JSON (RFC 8259 section 7).
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Whether one of eight bytes must be escaped, for all eight at once: a byte below a limit borrows into its highest bit,
+/// which it did not have before.
+const fn has_special(block: [u8; 8]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const fn below(block: u64, limit: u64) -> u64 {
+        block.wrapping_sub(EACH * limit) & !block & (EACH * 0x80)
+    }
+    let block = u64::from_ne_bytes(block);
+    let quote = block ^ (EACH * b'"' as u64);
+    let backslash = block ^ (EACH * b'\\' as u64);
+    below(block, 0x20) | below(quote, 1) | below(backslash, 1) != 0
 }
 
 /// The last four digits of a number, zeros in front included.

@@ -16,8 +16,8 @@ struct Hole {
     end: u32,
 }
 
-/// The numbers of one direction. `Copy` and small: every TCP flow has two, dissected or not.
-#[derive(Clone, Copy, Debug, Default)]
+/// The numbers of one direction. Small: every TCP flow has two, dissected or not.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sequence {
     /// The number of the first byte, if the opening was seen.
     start: Option<u32>,
@@ -25,9 +25,8 @@ pub(crate) struct Sequence {
     top: Option<u32>,
     /// The peer has everything before; counted from the first number on.
     acked: u32,
-    /// Below `top`, in order.
-    holes: [Hole; HOLES],
-    open: u8,
+    /// Below `top`, in order; at most [`HOLES`], and most flows have none.
+    holes: Vec<Hole>,
 }
 
 /// How a segment stands to what came before.
@@ -85,7 +84,7 @@ impl Sequence {
             return Taken::default();
         }
         let old = if ahead(end, top) > 0 { (seq, top) } else { (seq, end) };
-        let (filled, recovered) = if self.open > 0 { self.fill(old) } else { (0, 0) };
+        let (filled, recovered) = if self.holes.is_empty() { (0, 0) } else { self.fill(old) };
         Taken { again: shared(old, old).saturating_sub(filled), recovered }
     }
 
@@ -105,40 +104,25 @@ impl Sequence {
         }
         let covered = (self.acked, ack);
         self.acked = ack;
-        self.holes().iter().map(|hole| shared(covered, (hole.start, hole.end))).fold(0, u32::saturating_add)
-    }
-
-    fn holes(&self) -> &[Hole] {
-        self.holes.get(..usize::from(self.open)).unwrap_or_default()
+        self.holes.iter().map(|hole| shared(covered, (hole.start, hole.end))).fold(0, u32::saturating_add)
     }
 
     fn hole(&mut self, start: u32, end: u32) {
-        let last = usize::from(self.open).checked_sub(1).and_then(|last| self.holes.get_mut(last));
-        if let Some(last) = last.filter(|last| last.end == start) {
+        if let Some(last) = self.holes.last_mut().filter(|last| last.end == start) {
             last.end = end;
             return;
         }
-        if usize::from(self.open) == HOLES {
-            self.forget(0);
+        if self.holes.len() == HOLES {
+            self.holes.remove(0);
         }
-        if let Some(place) = self.holes.get_mut(usize::from(self.open)) {
-            *place = Hole { start, end };
-            self.open += 1;
-        }
-    }
-
-    fn forget(&mut self, place: usize) {
-        if let Some(rest) = self.holes.get_mut(place..usize::from(self.open)) {
-            rest.rotate_left(1);
-            self.open -= 1;
-        }
+        self.holes.push(Hole { start, end });
     }
 
     /// What was seen late is no hole any more: how much of `seen` that is, and how much of it had been acknowledged.
     fn fill(&mut self, seen: (u32, u32)) -> (u32, u32) {
         let (mut filled, mut recovered) = (0u32, 0u32);
         let mut place = 0;
-        while let Some(&Hole { start, end }) = self.holes().get(place) {
+        while let Some(&Hole { start, end }) = self.holes.get(place) {
             let part = shared(seen, (start, end));
             if part == 0 {
                 place += 1;
@@ -152,7 +136,9 @@ impl Sequence {
                 recovered = recovered.saturating_add(known.wrapping_sub(from));
             }
             match (from == start, to == end) {
-                (true, true) => self.forget(place),
+                (true, true) => {
+                    self.holes.remove(place);
+                }
                 (true, false) => self.trim(place, Hole { start: to, end }),
                 (false, true) => self.trim(place, Hole { start, end: from }),
                 (false, false) => {
@@ -173,12 +159,8 @@ impl Sequence {
 
     /// Puts a hole between others. Where there is no room for it, it is forgotten.
     fn split(&mut self, place: usize, hole: Hole) {
-        if usize::from(self.open) < HOLES {
-            self.open += 1;
-            if let Some(rest) = self.holes.get_mut(place..usize::from(self.open)) {
-                rest.rotate_right(1);
-            }
-            self.trim(place, hole);
+        if self.holes.len() < HOLES {
+            self.holes.insert(place, hole);
         }
     }
 }

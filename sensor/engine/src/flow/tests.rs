@@ -120,6 +120,12 @@ fn both_directions_have_one_key() {
 }
 
 #[test]
+fn a_flow_is_small() {
+    // 128,000 of them are to leave room for everything else in 300 MB.
+    assert!(size_of::<Flow>() <= 448, "{}", size_of::<Flow>());
+}
+
+#[test]
 fn figures_are_counted_by_direction() {
     let start = frame(End::A, ACK);
     let (key, end) = Key::of(&start);

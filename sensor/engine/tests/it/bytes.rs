@@ -21,6 +21,16 @@ const LINKS: [LinkType; 6] = [
     LinkType::LinuxSll2,
 ];
 
+const POLICY: &str = "
+version: 1
+defaults: { between: deny, within: deny, unassigned: deny, mode: enforce }
+segments:
+  some: { match: { ip: 10.77.0.0/30, vlan: 4 } }
+  pacs: { match: { class: pacs } }
+allow:
+  - { id: store, from: some, to: pacs, tcp: 104 }
+";
+
 /// Time-outs that pass within a test.
 fn settings() -> Settings {
     let timeouts = Timeouts {
@@ -82,7 +92,8 @@ fn thousands_of_mutated_frames_in_one_engine_never_panic() {
     let valid = valid();
     for link in LINKS {
         let mut random = Random::seeded(link as u64);
-        let mut run = Run::new(&settings(), None);
+        let policy = crate::verdicts::policy(POLICY);
+        let mut run = Run::new(&settings(), Some(policy));
         let mut at = START;
         let count = 6_000;
         for _ in 0..count {

@@ -13,3 +13,4 @@ mod devices;
 mod flows;
 mod run;
 mod time;
+mod verdicts;

@@ -3,7 +3,6 @@
 
 use super::hello::{ClientHello, extension, is_grease, values};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// The fingerprint of a hello over TCP, such as `t13d1516h2_8daaf6152771_e5627efa2ab1`.
 pub(super) fn fingerprint(hello: &ClientHello<'_>) -> String {
@@ -66,12 +65,12 @@ fn alpn_ends(name: &[u8]) -> [char; 2] {
 }
 
 fn hex_list(values: impl IntoIterator<Item = u16>) -> String {
-    let mut list = String::new();
+    let mut list = String::with_capacity(128);
     for value in values {
         if !list.is_empty() {
             list.push(',');
         }
-        push_hex(&mut list, format_args!("{value:04x}"));
+        value.to_be_bytes().into_iter().for_each(|byte| push_hex(&mut list, byte));
     }
     list
 }
@@ -84,11 +83,12 @@ fn push_hash(text: &mut String, list: &str) {
         return;
     }
     for byte in Sha256::digest(list.as_bytes()).iter().take(6) {
-        push_hex(text, format_args!("{byte:02x}"));
+        push_hex(text, *byte);
     }
 }
 
-fn push_hex(text: &mut String, digits: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    text.write_fmt(digits).unwrap_or_default();
+fn push_hex(text: &mut String, byte: u8) {
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + (value - 10) });
+    text.push(digit(byte >> 4));
+    text.push(digit(byte & 0x0f));
 }

@@ -82,6 +82,19 @@ fn text_is_escaped_as_rfc_8259_says() {
 }
 
 #[test]
+fn one_character_that_needs_an_escape_is_found_wherever_it_stands() {
+    for special in (0..=0xff_u8).map(char::from) {
+        for at in 0..20 {
+            let text: String = (0..20).map(|place| if place == at { special } else { 'a' }).collect();
+            let json = written(|json| {
+                json.text(&text);
+            });
+            assert_eq!(serde_json::from_str::<String>(&json).ok(), Some(text), "{special:?} at {at}");
+        }
+    }
+}
+
+#[test]
 fn absent_addresses_are_null() {
     assert_eq!(
         written(|json| {

@@ -68,6 +68,8 @@ pub(crate) struct Binding {
     stations: FxHashMap<Mac, Station>,
     begun: Option<Timestamp>,
     flood_start: Timestamp,
+    /// When a flood was told last.
+    flood_told: Timestamp,
     flood: u32,
     /// Most new stations in ten seconds, and most addresses asked for in a minute, so far; for learning.
     pub(crate) most_new: u32,

@@ -162,7 +162,10 @@ impl Window {
         self.long_queries = self.long_queries.saturating_add(1);
         self.bytes = self.bytes.saturating_add(length);
         self.long_bytes = self.long_bytes.saturating_add(length);
+        // Names with an underscore are of services, keys and policies (RFC 8552): hosts ask for them by TXT every day.
+        let is_scoped = left.split('.').any(|label| label.starts_with('_'));
         match room(activity.subject) {
+            Room::Roomy if is_scoped => {}
             Room::Odd => self.odd = self.odd.saturating_add(1),
             Room::Roomy => self.roomy = self.roomy.saturating_add(1),
             Room::Usual => {}
@@ -178,11 +181,11 @@ impl Window {
         };
         let is_more = held.distinct > usual.saturating_mul(3);
         // Numbers from iodine, dnscat2, dns2tcp and DNSExfiltrator: names of 30 to 200 bytes, nearly all distinct, types NULL,
-        // PRIVATE, TXT, CNAME, MX and SRV before A. Content networks stay below ten distinct names of a zone in a minute.
+        // PRIVATE, TXT, CNAME and MX before A. Content networks and telemetry ask for tens of names of up to 32 bytes a minute.
         let is_tunnel = (held.odd >= 5 && held.distinct >= 5)
-            || (held.roomy >= 10 && held.distinct >= 10 && held.mean_length >= 12)
-            || (held.distinct >= 20 && held.mean_length >= 24)
-            || (held.distinct >= 50 && held.mean_length >= 14);
+            || (held.roomy >= 12 && held.distinct >= 12 && held.mean_length >= 16)
+            || (held.distinct >= 40 && held.mean_length >= 24)
+            || (held.distinct >= 100 && held.mean_length >= 14);
         if is_more && is_tunnel {
             return Some((self.start, held, "N1"));
         }
@@ -242,8 +245,7 @@ fn room(kind: &str) -> Room {
     let number = kind.strip_prefix("TYPE").or_else(|| kind.strip_prefix("type")).unwrap_or(kind);
     match kind {
         "NULL" | "null" | "10" | "PRIVATE" => Room::Odd,
-        "TXT" | "txt" | "16" | "MX" | "mx" | "15" | "CNAME" | "cname" | "5" | "SRV" | "srv" | "33"
-        | "KEY" | "25" => Room::Roomy,
+        "TXT" | "txt" | "16" | "MX" | "mx" | "15" | "CNAME" | "cname" | "5" | "KEY" | "25" => Room::Roomy,
         _ if number.parse::<u16>().is_ok_and(|number| number >= 65_280) => Room::Odd,
         _ => Room::Usual,
     }

@@ -34,7 +34,15 @@ impl Binding {
     ) {
         let mut fresh = Vec::new();
         self.note(sighting, &mut fresh);
-        if !fresh.is_empty() && self.flood >= FLOOD.max(usual.new_stations.saturating_mul(4)) {
+        // At a start without a baseline every station is new: only what no switch holds is a flood then.
+        let least = match usual.learned {
+            Learned::Yes => FLOOD,
+            Learned::No => FLOOD.saturating_mul(5),
+        };
+        let due = self.flood_told.0 == 0 || sighting.at.since(self.flood_told) >= MINUTE;
+        if due && !fresh.is_empty() && self.flood >= least.max(usual.new_stations.saturating_mul(4)) {
+            // The forged addresses name nobody: one finding a minute stands for all of them.
+            self.flood_told = sighting.at;
             out.push(self.mac_flood(sighting, usual));
         }
         self.vlan(sighting, memory, out);

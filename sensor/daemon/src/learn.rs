@@ -15,6 +15,7 @@ use std::path::Path;
 /// # Errors
 /// An input cannot be read as a capture, there is nothing to learn from, or the baseline cannot be written.
 pub fn run(request: &Learn) -> Result<Exit, Failure> {
+    crate::overwrite::refuse(&request.out, &request.inputs)?;
     let captures = Captures::open(&request.inputs)?;
     let watch = Watch::Learn(Box::new(Learner::new()));
     let mut engine = Engine::new(&settings(), None, watch);

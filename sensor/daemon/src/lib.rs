@@ -8,6 +8,7 @@ pub mod check;
 pub mod command;
 pub mod exit;
 pub mod learn;
+mod overwrite;
 pub mod progress;
 pub mod replay;
 mod sink;

@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::progress::{self, Progress};
 use crate::sink::summary::Report;
 use crate::sink::summary::terminal::Look;
-use crate::sink::{Folder, Names, summary};
+use crate::sink::{self, Folder, Names, summary};
 use detectors::baseline::Baseline;
 use detectors::detector::Detector;
 use detectors::settings::Settings as DetectorSettings;
@@ -27,17 +27,19 @@ pub fn run(request: &Replay) -> Result<Exit, Failure> {
     let baseline = request.baseline.as_deref().map(load_baseline).transpose()?;
     let (baseline, baseline_hash) = baseline.unzip();
     let captures = Captures::open(&request.inputs)?;
+    for file in request.out.iter().flat_map(|out| sink::FILES.map(|name| out.join(name))) {
+        crate::overwrite::refuse(&file, &request.inputs)?;
+    }
     let mut folder = request.out.as_deref().map(Folder::create).transpose()?;
     let watch = Watch::Detect(Box::new(Detector::new(DetectorSettings::default(), baseline)));
     let mut engine = Engine::new(&settings(), policy, watch);
-    let notes =
-        feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, names| match &mut folder {
-            Some(folder) => folder.write(outputs, names),
-            None => {
-                outputs.clear();
-                Ok(())
-            }
-        })?;
+    let notes = feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, names| {
+        if let Some(folder) = &mut folder {
+            return folder.write(outputs, names);
+        }
+        outputs.clear();
+        Ok(())
+    })?;
     let (finished, policy, _) = engine.finish();
     let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
     // The order of files on the command line does not matter.

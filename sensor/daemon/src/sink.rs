@@ -10,7 +10,7 @@ mod samples;
 pub(crate) mod summary;
 mod words;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{FILES, Folder};
 pub(crate) use names::Names;
 
 #[cfg(test)]

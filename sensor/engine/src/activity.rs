@@ -127,8 +127,9 @@ fn http<'a>(said: &'a wire::http::Http, activity: &mut Activity<'a>) {
     activity.server_name = said.host.as_deref().unwrap_or_default();
     activity.bytes = said.request_bytes.saturating_add(said.response_bytes);
     activity.outcome = match said.status {
-        None => Outcome::Open,
-        Some(..400) => Outcome::Success,
-        Some(_) => Outcome::Failure,
+        Some(..=399) => Outcome::Success,
+        // Refused for want of a right (RFC 9110 sections 15.5.2, 15.5.4, 15.5.8); other errors refuse nobody.
+        Some(401 | 403 | 407) => Outcome::Failure,
+        None | Some(400..) => Outcome::Open,
     };
 }

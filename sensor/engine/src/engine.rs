@@ -477,3 +477,6 @@ fn outer_key(outer: &wire::frame::Outer) -> Key {
     };
     Key::of(&headers).0
 }
+
+#[cfg(test)]
+mod tests;

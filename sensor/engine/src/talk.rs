@@ -7,7 +7,7 @@ use crate::flow::sequence::Sequence;
 use crate::flow::{End, Ends, Flow};
 use abi::address::Timestamp;
 use abi::app::App;
-use abi::headers::{protocol, tcp_flag};
+use abi::headers::{Fragment, protocol, tcp_flag};
 use detectors::record::{FlowState, Visibility};
 use dissector::{Dissector, Found, Met};
 use reassembly::{Arrival, Budget, Half, Piece};
@@ -109,7 +109,13 @@ impl Reader {
         // A header whose length contradicts itself says nothing of the stream.
         let Some(tcp) = frame.tcp().filter(|_| frame.headers.payload_offset > 0) else { return };
         let payload = frame.headers.payload_len;
-        count_numbers(flow, from, &tcp, payload);
+        // A fragment holds a part of its segment only, so its numbers tell of no loss; the account begins anew behind it.
+        if frame.headers.fragment == Fragment::Whole {
+            count_numbers(flow, from, &tcp, payload);
+        } else {
+            flow.sent.a.sequence = Sequence::default();
+            flow.sent.b.sequence = Sequence::default();
+        }
         // What a reset carries explains it to people (RFC 1122 section 4.2.2.12), and what a SYN carries is not the
         // application's until the handshake is done (RFC 7413 apart), and then comes again.
         let speaks = payload > 0 && tcp.flags & (tcp_flag::RST | tcp_flag::SYN) == 0;

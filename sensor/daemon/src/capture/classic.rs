@@ -78,9 +78,13 @@ impl Classic {
         }
         match self.capture.next_packet() {
             Ok(packet) => {
-                let seconds = packet.header.ts.tv_sec.cast_unsigned().saturating_mul(SECOND);
+                // The file has unsigned fields of 32 bits, which libpcap extends with their sign: without the mask, every time
+                // after 2038 would be one in the far future.
+                const FIELD: u64 = 0xffff_ffff;
+                let seconds = (packet.header.ts.tv_sec.cast_unsigned() & FIELD).saturating_mul(SECOND);
                 // With precision `Nano`, libpcap keeps nanoseconds in the field of the microseconds.
-                let at = Timestamp(seconds.saturating_add(packet.header.ts.tv_usec.cast_unsigned()));
+                let fraction = packet.header.ts.tv_usec.cast_unsigned() & FIELD;
+                let at = Timestamp(seconds.saturating_add(fraction));
                 let captured = packet.header.caplen;
                 self.frames = self.frames.wrapping_add(1);
                 self.offset = self.offset.wrapping_add(self.record_header).wrapping_add(u64::from(captured));

@@ -14,6 +14,10 @@ const BUFFER: usize = 1 << 18;
 /// Room beyond [`BUFFER`] for the row that fills it; longer rows only make the buffer grow once.
 const LONGEST_ROW: usize = 1 << 14;
 
+/// The files of a folder.
+pub(crate) const FILES: [&str; 6] =
+    ["flows.jsonl", "sessions.jsonl", "verdicts.jsonl", "incidents.jsonl", "devices.jsonl", "summary.json"];
+
 /// An output folder that is being written.
 #[derive(Debug)]
 pub(crate) struct Folder {

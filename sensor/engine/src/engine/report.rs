@@ -7,7 +7,7 @@ use abi::address::DeviceKey;
 use abi::device::DeviceType;
 use abi::headers::protocol;
 use abi::table::{Action, SegmentId};
-use detectors::record::{Both, Endpoint, FlowEnd, FlowRecord};
+use detectors::record::{Both, Endpoint, FlowEnd, FlowRecord, Visibility};
 
 /// One end of a flow, as rows name it.
 pub(super) fn endpoint(flow: &Flow, end: End, inventory: &Inventory) -> Endpoint {
@@ -53,7 +53,12 @@ pub(super) fn record(flow: &Flow, inventory: &Inventory, end: FlowEnd) -> FlowRe
         payload: both(flow, |sent| sent.payload),
         state: flow.state,
         app: flow.app,
-        visibility: flow.visibility,
+        visibility: match flow.visibility {
+            Visibility::Full if flow.sent.a.missing > 0 || flow.sent.b.missing > 0 => Visibility::Gap,
+            seen @ (Visibility::Full | Visibility::Midstream | Visibility::Gap | Visibility::Encrypted) => {
+                seen
+            }
+        },
         arrivals: flow.timing.arrivals(),
         first_sizes: flow.first_sizes,
         missing: both(flow, |sent| sent.missing),

@@ -8,7 +8,7 @@ use engine::output::Outputs;
 use fixtures::capture::START;
 use fixtures::frames::{Envelope, Host, Segment, flag};
 use fixtures::traffic::dicom::Association;
-use fixtures::traffic::{Closing, Conversation};
+use fixtures::traffic::{Closing, Conversation, Side};
 use wire::frame::LinkType;
 
 #[test]
@@ -93,18 +93,40 @@ fn a_handshake_gets_through_a_flood_of_datagrams() {
     assert!(outcome.overflow("flow_evictions") > 10_000);
 }
 
+/// An association of 50 KB without its last byte.
+fn unfinished() -> Vec<u8> {
+    let association = Association { implementation_version: "x".repeat(50_000), ..Association::default() };
+    let mut request = association.request();
+    request.pop();
+    request
+}
+
+#[test]
+fn what_a_conversation_held_is_free_again_when_it_is_over() {
+    let mut run = Run::new(&Settings::default(), None);
+    let unfinished = unfinished();
+    for number in 0..4_000u16 {
+        let conversation = Conversation::between(Host::numbered(100 + number % 500), Host::numbered(2))
+            .ports(30_000 + number, 104)
+            .starting(START + u64::from(number) * 10_000_000)
+            .client_says(&unfinished)
+            .closing(Closing::Reset(Side::Client))
+            .gap(1);
+        run.frames(&conversation.frames());
+    }
+    assert_eq!(run.end().overflow("conversations"), 0);
+}
+
 #[test]
 fn half_told_messages_of_many_flows_do_not_fill_the_memory() {
     // Each flow begins an association of 50 KB and never ends it.
     let mut run = Run::new(&Settings::default(), None);
     let server = Host::numbered(2);
-    let association = Association { implementation_version: "x".repeat(50_000), ..Association::default() };
-    let request = association.request();
-    let unfinished = &request[..request.len() - 1];
+    let unfinished = unfinished();
     for number in 0..4_000u16 {
         let conversation = Conversation::between(Host::numbered(100 + number % 500), server)
             .ports(30_000 + number, 104)
-            .client_says(unfinished)
+            .client_says(&unfinished)
             .closing(Closing::Open)
             .gap(1);
         run.frames(&conversation.frames());

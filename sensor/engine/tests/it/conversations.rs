@@ -5,7 +5,7 @@ use abi::address::{DeviceKey, Mac};
 use abi::app::App;
 use detectors::record::Visibility;
 use fixtures::capture::{Frame, START, by_time};
-use fixtures::frames::{Envelope, Host, udp};
+use fixtures::frames::{Envelope, Host, Segment, flag, udp};
 use fixtures::traffic::dicom::{self, Association};
 use fixtures::traffic::hl7::{self, Delimiters, Message};
 use fixtures::traffic::{Closing, Conversation, Flaw, dhcp};
@@ -219,6 +219,37 @@ fn payload_in_a_syn_is_read_when_it_comes_again() {
     let outcome = run(&frames);
     assert_eq!(control_ids(&outcome), ["MSG00000", "MSG00001"]);
     assert_eq!(outcome.flows[0].visibility, Visibility::Full);
+}
+
+#[test]
+fn what_a_refused_opening_or_a_reset_carries_is_not_of_the_conversation() {
+    let (client, server) = hosts();
+    let message = |number: u16| {
+        hl7::mllp(&Message { control_id: format!("MSG{number:05}"), ..Message::default() }.bytes())
+    };
+    let segment = |seq, ack, flags| Segment {
+        source_port: 50_001,
+        destination_port: 2575,
+        seq,
+        ack,
+        flags,
+        ..Segment::default()
+    };
+    let there = Envelope::between(client, server);
+    let opening = there.clone().id(1).tcp(&segment(7, 0, flag::SYN), &message(1));
+    let answer =
+        Segment { source_port: 2575, destination_port: 50_001, ..segment(99, 8, flag::SYN | flag::ACK) };
+    let answer = Envelope::between(server, client).id(1).tcp(&answer, b"");
+    let told = there.clone().id(2).tcp(&segment(8, 100, flag::ACK), &message(2));
+    let seq = 8 + u32::try_from(message(2).len()).unwrap();
+    let reset = there.id(3).tcp(&segment(seq, 100, flag::RST | flag::ACK), &message(3));
+    let frames: Vec<Frame> = (0..)
+        .zip([opening, answer, told, reset])
+        .map(|(index, bytes)| Frame { at: START + index * 1_000, bytes })
+        .collect();
+    let outcome = run(&frames);
+    assert_eq!(control_ids(&outcome), ["MSG00002"]);
+    assert_eq!((outcome.flows.len(), outcome.flows[0].visibility), (1, Visibility::Full));
 }
 
 #[test]

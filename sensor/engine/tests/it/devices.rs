@@ -121,6 +121,28 @@ fn an_arp_lie_is_told_before_it_is_believed_and_the_owner_wins_back() {
 }
 
 #[test]
+fn a_router_that_answers_arp_for_others_does_not_become_them() {
+    let (local, remote) = (Host::numbered(1), behind(10));
+    let router = behind(20);
+    let mut frames = Vec::new();
+    for turn in 0..3 {
+        frames.push(datagram(remote, local, 62, START + turn * 1_000_000));
+        frames.push(datagram(local, remote, 64, START + turn * 1_000_000 + 1_000));
+    }
+    // It answers for the remote one (RFC 1027), and asks with an address of its own.
+    frames.extend(arp_exchange(local, remote, START + 10_000_000));
+    frames.extend(arp_exchange(router, local, START + 20_000_000));
+    let outcome = run(&frames);
+    let keys: Vec<DeviceKey> = outcome.finished.devices.iter().map(|device| device.device).collect();
+    let mac = |host: Host| DeviceKey::Mac(Mac(host.mac));
+    let mut expected = vec![mac(local), mac(router), DeviceKey::Ip(Ip::from(remote.ip))];
+    expected.sort();
+    assert_eq!(keys, expected);
+    let device = outcome.finished.devices.iter().find(|device| device.device == mac(router)).unwrap();
+    assert_eq!(device.ip, [Ip::from(router.ip)]);
+}
+
+#[test]
 fn the_target_of_a_probe_that_never_answers_is_no_device() {
     let outcome = run(&[datagram(Host::numbered(1), Host::numbered(2), 64, START)]);
     assert_eq!(outcome.finished.devices.len(), 1);

@@ -100,9 +100,7 @@ fn segments_are_told_from_the_client_also_when_the_server_is_seen_first() {
     }
 }
 
-#[test]
-fn a_device_is_placed_by_its_class_once_that_is_stable() {
-    let text = "
+const BY_CLASS: &str = "
 version: 1
 defaults: { between: deny, within: deny, unassigned: observe, mode: alert }
 segments:
@@ -111,6 +109,9 @@ segments:
 allow:
   - { id: store, from: scanners, to: archive, tcp: 104 }
 ";
+
+#[test]
+fn a_device_is_placed_by_its_class_once_that_is_stable() {
     let images = vec![dicom::image("ACME", "SCAN 1", 3_000); 3];
     let store = |port: u16, start: u64| {
         let quiet =
@@ -118,7 +119,7 @@ allow:
         dicom::store(quiet, &Association::default(), &images).frames()
     };
     let frames = by_time(vec![store(50_000, START), store(50_001, START + 5_000_000_000)]);
-    let outcome = judged(text, &Settings::default(), &frames);
+    let outcome = judged(BY_CLASS, &Settings::default(), &frames);
     let told: Vec<_> = outcome.verdicts.iter().map(|verdict| (verdict.reason, verdict.mode)).collect();
     let last = told.last().copied();
     assert_eq!(
@@ -132,4 +133,28 @@ allow:
         .iter()
         .find(|device| device.segment.is_some() && !device.role.contains(&"dicom-store-scp"));
     assert_eq!(device.map(|device| device.class.value), Some(abi::device::DeviceType::Ct));
+}
+
+#[test]
+fn an_address_that_moved_on_is_not_placed_with_the_device_that_had_it() {
+    let images = vec![dicom::image("ACME", "SCAN 1", 3_000); 3];
+    let (old, archive) = (Host::numbered(1), Host::numbered(2));
+    let scanner = Host { mac: old.mac, ..Host::numbered(7) };
+    let newcomer = Host { ip: old.ip, ..Host::numbered(5) };
+    let second = 1_000_000_000;
+    let talk = |from, port: u16, start| Conversation::between(from, archive).ports(port, 104).starting(start);
+    let frames = by_time(vec![
+        arp_exchange(old, archive, START),
+        arp_exchange(newcomer, archive, START + second),
+        arp_exchange(scanner, archive, START + 2 * second),
+        dicom::store(talk(scanner, 50_000, START + 3 * second), &Association::default(), &images).frames(),
+        talk(scanner, 50_001, START + 6 * second).client_says(b"again").frames(),
+        talk(newcomer, 50_002, START + 7 * second).client_says(b"mine now").frames(),
+    ]);
+    let outcome = judged(BY_CLASS, &Settings::default(), &frames);
+    let reason = |port: u16| {
+        let place = outcome.flows.iter().position(|flow| flow.client.port == port).unwrap();
+        outcome.verdicts[place].reason
+    };
+    assert_eq!((reason(50_001), reason(50_002)), (Reason::Rule, Reason::Unassigned));
 }

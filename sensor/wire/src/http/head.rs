@@ -145,6 +145,8 @@ fn request(method: &str, target: &str, fields: &[httparse::Header<'_>]) -> Reque
     let is_connect = method == "CONNECT";
     let authority = if is_connect { Some(target) } else { resource::authority(target) };
     let host = authority.map(str::as_bytes).or_else(|| field(fields, "host"));
+    // What stands before the last `@` is a name and a password (RFC 3986 section 3.2.1).
+    let host = host.and_then(|host| host.rsplit(|&byte| byte == b'@').next());
     let framing = match body_length(fields) {
         _ if is_connect => Framing::None,
         // Without a length a request has no body (RFC 9112 section 6.3).

@@ -140,6 +140,17 @@ fn fill(table: &mut Table, count: u16, protocol: u8, state: FlowState) {
 }
 
 #[test]
+fn what_is_over_goes_first() {
+    let mut table = table(1000);
+    fill(&mut table, 900, protocol::UDP, FlowState::TwoWay);
+    fill(&mut table, 100, protocol::TCP, FlowState::Closed);
+    for number in 0..100 {
+        let (_, evicted) = table.insert(flow(u64::from(number), 2000 + number, protocol::UDP, 2_000));
+        assert_eq!(evicted.map(|flow| flow.state), Some(FlowState::Closed));
+    }
+}
+
+#[test]
 fn a_flood_of_openings_pushes_out_itself_and_no_conversation() {
     let mut table = table(1000);
     fill(&mut table, 500, protocol::TCP, FlowState::Established);

@@ -149,6 +149,16 @@ fn a_hole_that_was_acknowledged_is_given_up_after_a_while_or_by_many_witnesses()
 }
 
 #[test]
+fn a_hole_that_is_acknowledged_in_part_stays() {
+    let mut bench = Bench::beginning(0);
+    bench.take_at(10, b"k", 1, 0);
+    bench.acknowledge(9, 2 * SKEW);
+    assert_eq!(bench.got, []);
+    bench.acknowledge(10, 2 * SKEW);
+    assert_eq!(bench.got, [Got::Gap(10), bytes("k")]);
+}
+
+#[test]
 fn a_hole_that_the_receiver_still_waits_for_stays() {
     let mut bench = Bench::beginning(0);
     bench.acknowledge(0, 0);

@@ -14,6 +14,9 @@ pub struct Run {
     pub peak: u64,
 }
 
+/// Longer than this no run takes.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// Runs a command pinned to core 0 and waits for it.
 ///
 /// # Errors
@@ -37,6 +40,12 @@ pub fn pinned(program: &str, arguments: &[&str]) -> io::Result<Run> {
             };
         }
         peak = peak.max(high_water(Path::new(&status)));
+        if start.elapsed() > LONGEST {
+            // softflowd, for one, waits for ever after some files.
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::other(format!("{program}: not done after {} s", LONGEST.as_secs())));
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -74,3 +74,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn look_ups_of_keys_and_services_are_no_tunnel() {
+    let mut zones = Zones::default();
+    for n in 0..30 {
+        let key = format!("selector-{n:08}-of-mail._domainkey.corp.example");
+        assert_eq!(ask(&mut zones, &key, "TXT", NOW, Purpose::Judge).map(|case| case.kind), None);
+    }
+}

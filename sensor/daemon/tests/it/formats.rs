@@ -33,6 +33,14 @@ fn kuznetsovs_variant_is_read() {
 }
 
 #[test]
+fn times_after_2038_keep_their_order_in_classic_captures() {
+    // 2040 and 2106: the upper half of the file's unsigned 32 bits.
+    let late = [2_209_032_000 * NANO, 4_294_967_295 * NANO];
+    let capture = Pcap::new(Endian::Little, MICRO, 1).frame(late[0], A).frame(late[1], B).bytes;
+    assert_eq!(frames(&capture), [(late[0], A.to_vec()), (late[1], B.to_vec())]);
+}
+
+#[test]
 fn pcapng_of_both_byte_orders_and_every_kind_of_packet_block_is_read() {
     for endian in Endian::BOTH {
         let capture = Ng::new(endian)

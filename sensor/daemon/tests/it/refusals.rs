@@ -84,3 +84,18 @@ fn mistakes_on_the_command_line_exit_with_2() {
     let ran = wardline(&["replay", "--from", "noon", "a"], b"");
     assert!(ran.stderr.contains("write RFC 3339 with an offset"), "{}", ran.stderr);
 }
+
+#[test]
+fn an_output_that_is_an_input_is_refused_and_the_input_stays() {
+    let folder = Folder::new();
+    let bytes = std::fs::read(fixtures::hospital().capture).unwrap();
+    let capture = folder.file("flows.jsonl", &bytes);
+    let path = capture.to_str().unwrap();
+    let parent = capture.parent().and_then(|parent| parent.to_str()).unwrap();
+    for arguments in [["learn", path, "--out", path], ["replay", path, "--out", parent]] {
+        let ran = wardline(&arguments, b"");
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("is one of the inputs"), "{}", ran.stderr);
+        assert_eq!(std::fs::read(&capture).unwrap(), bytes);
+    }
+}

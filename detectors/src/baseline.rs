@@ -1,6 +1,6 @@
 //! What benign time looked like: the devices, what they do with whom and how much of it, who owns which address and name.
 
-use crate::act::{Act, ActKey};
+use crate::act::Act;
 use crate::norm::Norm;
 use abi::address::{DeviceKey, Ip, Mac, Timestamp};
 use abi::device::DeviceType;
@@ -121,9 +121,4 @@ pub(crate) fn is_closed(pairs: &[KnownPair], devices: usize, acts: usize) -> boo
     pairs.iter().all(|pair| {
         (pair.client as usize) < devices && (pair.server as usize) < devices && (pair.act as usize) < acts
     })
-}
-
-/// The word by which an act's key is written.
-pub(crate) fn act_word(key: ActKey) -> String {
-    format!("{:x}", key.0)
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use wire::frame::LinkType;
 
 mod classic;
+mod libpcap;
 mod merge;
 mod note;
 mod open;

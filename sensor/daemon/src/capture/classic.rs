@@ -1,107 +1,153 @@
-//! Classic pcap files, read by libpcap: microseconds and nanoseconds, both byte orders, and the older variants it knows.
+//! Classic pcap files of version 2.4 (draft-ietf-opsawg-pcap): microseconds and nanoseconds, both byte orders.
+//!
+//! libpcap reads a file 4 KiB at a time, which costs a tenth of a whole replay; this reader takes 256 KiB at once. What
+//! else begins like a classic file is left to libpcap. The bytes can be anything: a record is in view as a whole before
+//! a byte of it is used, and none may be longer than [`LONGEST`].
 
 use super::note::{Damage, Fact};
+use super::window::Window;
 use super::{Head, Refusal};
 use abi::address::{SECOND, Timestamp};
-use pcap::{Capture, Error, Offline, Precision};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::io::Read;
 use wire::frame::LinkType;
 
-/// Bytes of the file header (draft-ietf-opsawg-pcap section 4).
-const FILE_HEADER: u64 = 24;
-
 /// Magic of captures with microseconds, as a machine of the writer's byte order sees it.
-const MICRO: u32 = 0xa1b2_c3d4;
+pub(super) const MICRO: u32 = 0xa1b2_c3d4;
 /// Magic of captures with nanoseconds.
-const NANO: u32 = 0xa1b2_3c4d;
-/// Two variants of old, known to libpcap, with record headers of the usual length.
-const FMESQUITA: u32 = 0xa1b2_34cd;
-const NAVTEL: u32 = 0xa12b_3c4d;
-/// Kuznetsov's patched tcpdump.
-const KUZNETSOV: u32 = 0xa1b2_cd34;
+pub(super) const NANO: u32 = 0xa1b2_3c4d;
+/// Bytes of the file header (section 4).
+const FILE_HEADER: usize = 24;
+/// Bytes of a record header (section 5).
+const RECORD_HEADER: usize = 16;
+/// Most bytes of a frame, as in libpcap and Wireshark: more is a lie.
+const LONGEST: u32 = 262_144;
+
+/// How a file writes its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    #[inline]
+    fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Order::Little => u32::from_le_bytes(bytes),
+            Order::Big => u32::from_be_bytes(bytes),
+        }
+    }
+}
+
+/// What the file header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileHeader {
+    order: Order,
+    /// Nanoseconds in a unit of the records' fractions.
+    unit: u32,
+    /// The `LINKTYPE_` number.
+    link: u32,
+}
+
+impl FileHeader {
+    /// The header that `beginning` starts with; none where it is not whole or of another version or variant.
+    pub(super) fn read(beginning: &[u8]) -> Option<FileHeader> {
+        let [magic @ .., v0, v1, v2, v3, _, _, _, _, _, _, _, _, _, _, _, _, l0, l1, l2, l3] =
+            *beginning.first_chunk::<FILE_HEADER>()?;
+        let (order, magic) = match u32::from_be_bytes(magic) {
+            written @ (MICRO | NANO) => (Order::Big, written),
+            written => (Order::Little, written.swap_bytes()),
+        };
+        let unit = match magic {
+            MICRO => 1000,
+            NANO => 1,
+            _ => return None,
+        };
+        let version = match order {
+            Order::Little => [v1, v0, v3, v2],
+            Order::Big => [v0, v1, v2, v3],
+        };
+        // The upper six bits tell of frame check sequences.
+        let link = order.u32([l0, l1, l2, l3]) & 0x03ff_ffff;
+        (version == [0, 2, 0, 4]).then_some(FileHeader { order, unit, link })
+    }
+}
 
 /// A classic capture.
-pub(super) struct Classic {
-    capture: Capture<Offline>,
+pub(super) struct Classic<R> {
+    window: Window<R>,
+    header: FileHeader,
     link: LinkType,
+    /// Bytes of the record in view, which the next step leaves behind.
+    used: usize,
     frames: u64,
-    /// Offset of the next record, in bytes.
-    offset: u64,
-    record_header: u64,
-    /// The file header's limit: libpcap cuts longer records to it silently, after which `offset` is unknown.
-    snaplen: u32,
-    reached_snaplen: u64,
     ended: bool,
     damage: Option<Damage>,
 }
 
-/// Whether `beginning` is a classic capture's, and the length of its record headers, in bytes.
-pub(super) fn record_header(beginning: &[u8]) -> Option<u64> {
-    let written = u32::from_be_bytes(*beginning.first_chunk::<4>()?);
-    match if written >> 24 == 0xa1 { written } else { written.swap_bytes() } {
-        MICRO | NANO | FMESQUITA | NAVTEL => Some(16),
-        // It adds the interface, the protocol and the packet type to each record.
-        KUZNETSOV => Some(24),
-        _ => None,
-    }
-}
-
-impl Classic {
-    /// Lets libpcap open the file or pipe behind `fd`, which may be closed afterwards.
-    ///
-    /// The name under `/proc` opens the very file that was looked at, even if its path has meanwhile been given to
-    /// another, and works for pipes and for paths that are not UTF-8.
-    pub(super) fn open(fd: BorrowedFd<'_>, beginning: &[u8]) -> Result<Classic, Refusal> {
-        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-        let capture = Capture::from_file_with_precision(&path, Precision::Nano)
-            .map_err(|error| Refusal::Header(words(error).replace(&path, "it")))?;
-        let dlt = capture.get_datalink().0;
-        let link = LinkType::of_dlt(dlt).ok_or(Refusal::LinkType(dlt))?;
-        Ok(Classic {
-            capture,
-            link,
-            frames: 0,
-            offset: FILE_HEADER,
-            record_header: record_header(beginning).unwrap_or(16),
-            snaplen: snaplen(beginning),
-            reached_snaplen: 0,
-            ended: false,
-            damage: None,
-        })
+impl<R: Read> Classic<R> {
+    /// At the first record of `from`, which begins with `header`.
+    pub(super) fn open(from: R, header: FileHeader) -> Result<Classic<R>, Refusal> {
+        let unsupported = Refusal::LinkType(header.link.cast_signed());
+        let link = LinkType::of_dlt(header.link.cast_signed()).ok_or(unsupported)?;
+        let window = Window::new(from);
+        Ok(Classic { window, header, link, used: FILE_HEADER, frames: 0, ended: false, damage: None })
     }
 
-    /// The next frame, in libpcap's buffer.
+    /// The next frame, in the window.
     #[inline]
     pub(super) fn next_frame(&mut self) -> Option<(Head, &[u8])> {
         if self.ended {
             return None;
         }
-        match self.capture.next_packet() {
-            Ok(packet) => {
-                // The file has unsigned fields of 32 bits, which libpcap extends with their sign: without the mask, every time
-                // after 2038 would be one in the far future.
-                const FIELD: u64 = 0xffff_ffff;
-                let seconds = (packet.header.ts.tv_sec.cast_unsigned() & FIELD).saturating_mul(SECOND);
-                // With precision `Nano`, libpcap keeps nanoseconds in the field of the microseconds.
-                let fraction = packet.header.ts.tv_usec.cast_unsigned() & FIELD;
-                let at = Timestamp(seconds.saturating_add(fraction));
-                let captured = packet.header.caplen;
-                self.frames = self.frames.wrapping_add(1);
-                self.offset = self.offset.wrapping_add(self.record_header).wrapping_add(u64::from(captured));
-                self.reached_snaplen = self.reached_snaplen.wrapping_add(u64::from(captured >= self.snaplen));
-                Some((Head { at, link: self.link, wire_len: packet.header.len }, packet.data))
-            }
-            Err(error) => {
-                self.ended = true;
-                self.damage = damage(error);
-                None
-            }
+        self.window.skip(std::mem::take(&mut self.used) as u64);
+        let Some(record) = self.record() else {
+            self.ended = true;
+            return None;
+        };
+        let [s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, w0, w1, w2, w3] = record;
+        let order = self.header.order;
+        let captured = order.u32([c0, c1, c2, c3]);
+        if captured > LONGEST {
+            return self.stop(Damage::Claims(u64::from(captured)));
         }
+        let end = RECORD_HEADER.saturating_add(captured as usize);
+        if !self.window.holds(end) {
+            return self.stop(Damage::Cut);
+        }
+        self.used = end;
+        self.frames = self.frames.wrapping_add(1);
+        let seconds = u64::from(order.u32([s0, s1, s2, s3])).saturating_mul(SECOND);
+        let fraction = u64::from(order.u32([f0, f1, f2, f3])).saturating_mul(u64::from(self.header.unit));
+        let at = Timestamp(seconds.saturating_add(fraction));
+        let wire_len = order.u32([w0, w1, w2, w3]);
+        let bytes = self.window.bytes().get(RECORD_HEADER..end)?;
+        Some((Head { at, link: self.link, wire_len }, bytes))
     }
 
-    /// Offset of the next record, in bytes; a little low where libpcap cut records to the header's snaplen.
+    /// The header of the next record; none at the end of the file, or where it ends inside the header.
+    #[inline]
+    fn record(&mut self) -> Option<[u8; RECORD_HEADER]> {
+        if !self.window.holds(RECORD_HEADER) {
+            let is_over = self.window.bytes().is_empty() && self.window.failure.is_none();
+            return if is_over { None } else { self.stop(Damage::Cut) };
+        }
+        self.window.bytes().first_chunk().copied()
+    }
+
+    #[cold]
+    fn stop<T>(&mut self, damage: Damage) -> Option<T> {
+        self.ended = true;
+        self.damage = Some(match self.window.failure.take() {
+            Some(error) => Damage::Read(error.to_string()),
+            None => damage,
+        });
+        None
+    }
+
+    /// Offset of the record in view, in bytes.
     pub(super) fn offset(&self) -> u64 {
-        self.offset
+        self.window.offset()
     }
 
     /// Frames delivered.
@@ -111,7 +157,7 @@ impl Classic {
 
     /// What was wrong.
     pub(super) fn facts(self) -> Vec<Fact> {
-        let at = if self.reached_snaplen == 0 { Some(self.offset) } else { None };
+        let at = Some(self.window.offset());
         match self.damage {
             Some(damage) => vec![Fact::Stopped { frames: self.frames, at, damage }],
             None if self.frames == 0 && self.ended => vec![Fact::NoFrames],
@@ -120,34 +166,5 @@ impl Classic {
     }
 }
 
-/// The header's snaplen; a number that no record reaches where it is missing or 0, which libpcap takes for "no limit".
-fn snaplen(beginning: &[u8]) -> u32 {
-    let Some((magic, field)) = beginning
-        .first_chunk::<4>()
-        .and_then(|magic| Some((magic, beginning.get(16..)?.first_chunk::<4>()?)))
-    else {
-        return u32::MAX;
-    };
-    let written =
-        if magic.first() == Some(&0xa1) { u32::from_be_bytes(*field) } else { u32::from_le_bytes(*field) };
-    if written == 0 || written > i32::MAX.cast_unsigned() { u32::MAX } else { written }
-}
-
-/// libpcap's message as damage; none for the regular end.
-fn damage(error: Error) -> Option<Damage> {
-    if error == Error::NoMorePackets {
-        return None;
-    }
-    let text = words(error);
-    if text.starts_with("truncated dump file") {
-        return Some(Damage::Cut);
-    }
-    let claimed = text
-        .strip_prefix("invalid packet capture length ")
-        .and_then(|rest| rest.split(',').next()?.parse::<u64>().ok());
-    Some(claimed.map_or(Damage::Libpcap(text), Damage::Claims))
-}
-
-fn words(error: Error) -> String {
-    if let Error::PcapError(text) = error { text } else { error.to_string() }
-}
+#[cfg(test)]
+mod tests;

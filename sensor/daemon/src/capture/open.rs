@@ -1,6 +1,7 @@
 //! Opens an input: finds out what it is by its bytes, and puts the right reader behind it.
 
-use super::classic::{self, Classic};
+use super::classic::{Classic, FileHeader};
+use super::libpcap::{self, Libpcap};
 use super::note::{Damage, Fact, Note};
 use super::packing::{Counted, Packing, Peeked, Pump};
 use super::pcapng::{self, Pcapng};
@@ -8,7 +9,7 @@ use super::{Foreign, Head, Input, Refusal};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Seek};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,18 +46,29 @@ enum Flow {
     Pumped { pump: Pump, packing: Option<Packing>, taken: Arc<AtomicU64> },
 }
 
-/// Reads a capture of either format.
+/// Reads a capture of any format.
 pub(super) enum Reader {
-    /// By libpcap.
-    Classic(Classic),
-    /// By our own reader.
+    /// Classic pcap.
+    Classic(Box<Classic<Stream>>),
+    /// Variants of classic pcap that only libpcap knows.
+    Libpcap(Libpcap),
+    /// Pcapng.
     Pcapng(Box<Pcapng<Stream>>),
 }
 
-/// Where a pcapng reader's bytes come from.
+/// Where a reader's bytes come from.
 pub(super) enum Stream {
     File(File),
     Pipe(PipeReader),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::File(file) => file.as_fd(),
+            Stream::Pipe(pipe) => pipe.as_fd(),
+        }
+    }
 }
 
 impl Read for Stream {
@@ -69,11 +81,21 @@ impl Read for Stream {
 }
 
 impl Reader {
+    /// The reader for the format of `from`, which begins so.
+    fn open(from: Stream, beginning: &[u8]) -> Result<Reader, Refusal> {
+        Ok(match (Format::of(beginning)?, FileHeader::read(beginning)) {
+            (Format::Classic, Some(header)) => Reader::Classic(Box::new(Classic::open(from, header)?)),
+            (Format::Classic, None) => Reader::Libpcap(Libpcap::open(from.as_fd(), beginning)?),
+            (Format::Pcapng, _) => Reader::Pcapng(Box::new(Pcapng::open(from)?)),
+        })
+    }
+
     /// The next frame, lent until the next step.
     #[inline]
     pub(super) fn next_frame(&mut self) -> Option<(Head, &[u8])> {
         match self {
             Reader::Classic(classic) => classic.next_frame(),
+            Reader::Libpcap(libpcap) => libpcap.next_frame(),
             Reader::Pcapng(pcapng) => pcapng.next_frame(),
         }
     }
@@ -81,6 +103,7 @@ impl Reader {
     fn offset(&self) -> u64 {
         match self {
             Reader::Classic(classic) => classic.offset(),
+            Reader::Libpcap(libpcap) => libpcap.offset(),
             Reader::Pcapng(pcapng) => pcapng.offset(),
         }
     }
@@ -88,6 +111,7 @@ impl Reader {
     fn frames(&self) -> u64 {
         match self {
             Reader::Classic(classic) => classic.frames(),
+            Reader::Libpcap(libpcap) => libpcap.frames(),
             Reader::Pcapng(pcapng) => pcapng.frames(),
         }
     }
@@ -96,6 +120,7 @@ impl Reader {
     fn facts(self) -> Vec<Fact> {
         match self {
             Reader::Classic(classic) => classic.facts(),
+            Reader::Libpcap(libpcap) => libpcap.facts(),
             Reader::Pcapng(pcapng) => pcapng.facts(),
         }
     }
@@ -211,11 +236,7 @@ fn file_reader(mut file: File) -> Result<(Reader, Flow), Refusal> {
     if Packing::of(&beginning).is_some() {
         return stream_reader(Box::new(file));
     }
-    let reader = match Format::of(&beginning)? {
-        Format::Classic => Reader::Classic(Classic::open(file.as_fd(), &beginning)?),
-        Format::Pcapng => Reader::Pcapng(Box::new(Pcapng::open(Stream::File(file))?)),
-    };
-    Ok((reader, Flow::Direct))
+    Ok((Reader::open(Stream::File(file), &beginning)?, Flow::Direct))
 }
 
 /// Compressed data, or bytes that come once: a thread unpacks them into a pipe.
@@ -227,12 +248,10 @@ fn stream_reader(stream: Box<dyn Read + Send>) -> Result<(Reader, Flow), Refusal
     }
     let (peeked, packing) = peeked.unpack().map_err(|(packing, error)| Refusal::Packed(packing, error))?;
     let beginning = peeked.beginning().to_vec();
-    let format = Format::of(&beginning)?;
+    // A refusal by the first bytes needs no thread.
+    Format::of(&beginning)?;
     let (pipe, pump) = Pump::start(peeked).map_err(Refusal::Io)?;
-    let reader = match format {
-        Format::Classic => Reader::Classic(Classic::open(pipe.as_fd(), &beginning)?),
-        Format::Pcapng => Reader::Pcapng(Box::new(Pcapng::open(Stream::Pipe(pipe))?)),
-    };
+    let reader = Reader::open(Stream::Pipe(pipe), &beginning)?;
     Ok((reader, Flow::Pumped { pump, packing, taken }))
 }
 
@@ -248,7 +267,7 @@ impl Format {
         if beginning.is_empty() {
             return Err(Refusal::Empty);
         }
-        if classic::record_header(beginning).is_some() {
+        if libpcap::record_header(beginning).is_some() {
             return Ok(Format::Classic);
         }
         if beginning.starts_with(&pcapng::SECTION) {

@@ -2,9 +2,11 @@
 
 use crate::command::{Check, Color, Form};
 use crate::exit::{Exit, Failure};
+use crate::harmless;
 use anyhow::Context;
 use policies::{Colour, Compiled, Diagnostic, Diagnostics, Source};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -34,9 +36,13 @@ pub fn run(request: &Check) -> Result<Exit, Failure> {
             format!("{}\nthe policy is invalid\n", diagnostics.render(colour(request.color)))
         }
     };
+    let shown = match request.form {
+        Form::Json => Cow::Borrowed(text.as_str()),
+        Form::Text => harmless::page(&text),
+    };
     std::io::stdout()
         .lock()
-        .write_all(text.as_bytes())
+        .write_all(shown.as_bytes())
         .map_err(|error| Failure::writing("standard output", error))?;
     Ok(if outcome.is_ok() { Exit::Ok } else { Exit::Invalid })
 }

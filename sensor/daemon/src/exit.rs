@@ -1,6 +1,8 @@
 //! How a command ends: the exit code, and the message where it failed.
 
 use crate::capture::OpenError;
+use crate::interrupt::Signal;
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -19,6 +21,8 @@ pub enum Exit {
     NotPermitted,
     /// The other side cannot be reached.
     Unreachable,
+    /// A signal ended the reading; what had been read was written.
+    Interrupted(Signal),
 }
 
 impl Exit {
@@ -31,6 +35,7 @@ impl Exit {
             Exit::Invalid => 3,
             Exit::NotPermitted => 4,
             Exit::Unreachable => 5,
+            Exit::Interrupted(signal) => signal.exit_code(),
         }
     }
 }
@@ -66,20 +71,61 @@ impl Failure {
         let forbidden =
             matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
         let exit = if forbidden { Exit::NotPermitted } else { Exit::Usage };
-        Failure { exit, cause: anyhow::Error::new(error).context(format!("{place}: cannot be written")) }
+        Failure { exit, cause: Unwritten { place: place.to_owned(), error }.into() }
     }
 
     /// Whether the reader of our output went away (`wardline ... | head`), of which nobody need be told.
     pub fn is_broken_pipe(&self) -> bool {
         self.cause
             .chain()
-            .filter_map(|cause| cause.downcast_ref::<io::Error>())
-            .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            .filter_map(|cause| cause.downcast_ref::<Unwritten>())
+            .any(|unwritten| unwritten.error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Failure {
         Failure::usage(error)
+    }
+}
+
+/// A result that could not be written: place, cause and remedy.
+#[derive(Debug)]
+struct Unwritten {
+    place: String,
+    error: io::Error,
+}
+
+impl std::error::Error for Unwritten {}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unwritten { place, error } = self;
+        write!(f, "{place}: cannot be written: {} ({})", in_plain_words(error), remedy(error.kind()))
+    }
+}
+
+/// The cause without Rust's `(os error 2)`.
+fn in_plain_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds are the standard library's, and more are to come"
+)]
+const fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull => "free space on the disk, or name a place on another",
+        io::ErrorKind::QuotaExceeded => "delete files, or have the quota raised",
+        io::ErrorKind::FileTooLarge => "raise the limit of file sizes, see `ulimit -f`",
+        io::ErrorKind::PermissionDenied => "grant write permission, or name another place",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only: name another place",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "a file is where a folder should be: name another place"
+        }
+        io::ErrorKind::IsADirectory => "it is a folder: name a file in it",
+        _ => "check the place, or name another",
     }
 }

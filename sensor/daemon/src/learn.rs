@@ -3,26 +3,33 @@
 use crate::capture::Captures;
 use crate::command::{Learn, Quiet};
 use crate::exit::{Exit, Failure};
-use crate::replay::{feed, settings};
+use crate::interrupt::Interrupted;
+use crate::replay::{Reading, feed, settings, watch_signals};
+use crate::whole;
 use detectors::learn::Learner;
 use engine::engine::Engine;
 use engine::watch::Watch;
-use std::io::Write;
-use std::path::Path;
 
 /// Learns from the captures.
 ///
 /// # Errors
-/// An input cannot be read as a capture, there is nothing to learn from, or the baseline cannot be written.
+/// An input cannot be read as a capture, there is nothing to learn from, the baseline cannot be written, or a signal came
+/// before it was: a baseline of half of the traffic would look like a whole one.
 pub fn run(request: &Learn) -> Result<Exit, Failure> {
     crate::overwrite::refuse(&request.out, &request.inputs)?;
     let captures = Captures::open(&request.inputs)?;
+    whole::try_out(&request.out)?;
+    let interrupt = watch_signals()?;
     let watch = Watch::Learn(Box::new(Learner::new()));
     let mut engine = Engine::new(&settings(), None, watch);
-    feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, _| {
+    let reading = Reading { captures, span: request.span, quiet: request.quiet, interrupt: &interrupt };
+    let read = feed(reading, &mut engine, &mut |outputs, _| {
         outputs.clear();
         Ok(())
     })?;
+    if let Some(interrupted) = read.interrupted {
+        return Err(unlearned(interrupted));
+    }
     let (finished, _, watch) = engine.finish();
     let Watch::Learn(learner) = watch else {
         return Err(Failure::usage(anyhow::anyhow!("the engine lost its learner")));
@@ -32,8 +39,12 @@ pub fn run(request: &Learn) -> Result<Exit, Failure> {
             anyhow::anyhow!("no frame lies in the span: nothing to learn from; look at --from and --to");
         return Err(Failure::usage(cause));
     }
-    let baseline = learner.finish();
-    write(&request.out, &baseline.to_bytes())?;
+    let baseline = learner.finish().to_bytes();
+    // It may have come while the baseline was made.
+    if let Some(signal) = interrupt.signal() {
+        return Err(unlearned(Interrupted { signal, frames: read.frames }));
+    }
+    whole::write(&request.out, &baseline)?;
     if request.quiet == Quiet::No {
         let summary = &finished.summary;
         crate::say(
@@ -50,13 +61,7 @@ pub fn run(request: &Learn) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Writes beside the target and renames, so that a baseline is never half written.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: std::io::Error| Failure::writing(&path.display().to_string(), error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+fn unlearned(interrupted: Interrupted) -> Failure {
+    let cause = anyhow::anyhow!("{interrupted}; no baseline was written");
+    Failure { exit: Exit::Interrupted(interrupted.signal), cause }
 }

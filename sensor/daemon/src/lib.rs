@@ -7,12 +7,15 @@ pub mod capture;
 pub mod check;
 pub mod command;
 pub mod exit;
+mod harmless;
+pub mod interrupt;
 pub mod learn;
 mod overwrite;
 pub mod progress;
 pub mod replay;
 mod sink;
 pub mod time;
+mod whole;
 
 use command::Request;
 use exit::{Exit, Failure};
@@ -49,7 +52,7 @@ fn refused(error: &clap::Error) -> Exit {
 fn complain(failure: &Failure) {
     if let Some(diagnostics) = failure.cause.downcast_ref::<policies::Diagnostics>() {
         // They carry their own severity and layout.
-        drop(writeln!(std::io::stderr().lock(), "{diagnostics}"));
+        drop(writeln!(std::io::stderr().lock(), "{}", harmless::page(&diagnostics.to_string())));
         return;
     }
     // Messages may have several lines, one for each input; each begins alike.
@@ -60,5 +63,5 @@ fn complain(failure: &Failure) {
 
 /// Writes a line to stderr. Where even that fails nobody is left to be told.
 fn say(kind: &str, line: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{kind}: {line}"));
+    drop(writeln!(std::io::stderr().lock(), "{kind}: {}", harmless::line(line)));
 }

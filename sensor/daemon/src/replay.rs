@@ -4,6 +4,7 @@ use crate::capture::{Captures, Note};
 use crate::check;
 use crate::command::{Form, Quiet, Replay, Span};
 use crate::exit::{Exit, Failure};
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::progress::{self, Progress};
 use crate::sink::summary::Report;
 use crate::sink::summary::terminal::Look;
@@ -30,10 +31,12 @@ pub fn run(request: &Replay) -> Result<Exit, Failure> {
     for file in request.out.iter().flat_map(|out| sink::FILES.map(|name| out.join(name))) {
         crate::overwrite::refuse(&file, &request.inputs)?;
     }
+    let interrupt = watch_signals()?;
     let mut folder = request.out.as_deref().map(Folder::create).transpose()?;
     let watch = Watch::Detect(Box::new(Detector::new(DetectorSettings::default(), baseline)));
     let mut engine = Engine::new(&settings(), policy, watch);
-    let notes = feed(captures, request.span, request.quiet, &mut engine, &mut |outputs, names| {
+    let reading = Reading { captures, span: request.span, quiet: request.quiet, interrupt: &interrupt };
+    let read = feed(reading, &mut engine, &mut |outputs, names| {
         if let Some(folder) = &mut folder {
             return folder.write(outputs, names);
         }
@@ -41,7 +44,8 @@ pub fn run(request: &Replay) -> Result<Exit, Failure> {
         Ok(())
     })?;
     let (finished, policy, _) = engine.finish();
-    let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    let mut notes: Vec<String> = read.notes.iter().map(ToString::to_string).collect();
+    notes.extend(read.interrupted.map(rest_not_read));
     // The order of files on the command line does not matter.
     notes.sort();
     let names = Names::of(policy.as_ref());
@@ -58,8 +62,24 @@ pub fn run(request: &Replay) -> Result<Exit, Failure> {
             summary::terminal::page(&report, look).into_bytes()
         }
     };
-    std::io::stdout().lock().write_all(&text).map_err(|error| Failure::writing("standard output", error))?;
-    Ok(Exit::Ok)
+    let written = std::io::stdout().lock().write_all(&text);
+    let ended = read.interrupted.map_or(Exit::Ok, |interrupted| Exit::Interrupted(interrupted.signal));
+    match written.map_err(|error| Failure::writing("standard output", error)) {
+        Err(failure) if !failure.is_broken_pipe() => Err(failure),
+        Ok(()) | Err(_) => Ok(ended),
+    }
+}
+
+fn rest_not_read(interrupted: Interrupted) -> String {
+    format!("{interrupted}; the rest of the input was not read")
+}
+
+/// Watches for signals. Done when the inputs are open and nothing is written yet: until then there is nothing to lose,
+/// and a signal ends the process at once.
+pub(crate) fn watch_signals() -> Result<Interrupt, Failure> {
+    Interrupt::watch().map_err(|error| {
+        Failure::usage(anyhow::Error::new(error).context("the signals SIGINT and SIGTERM cannot be watched"))
+    })
 }
 
 /// Columns of the terminal; where there is none, lines stay readable.
@@ -79,17 +99,40 @@ pub(crate) fn settings() -> Settings {
 /// What is done with the rows of a step.
 pub(crate) type Drain<'a> = dyn FnMut(&mut Outputs, &Names<'_>) -> Result<(), Failure> + 'a;
 
-/// Feeds every frame of the span to the engine, closes what is open, and gives what was wrong with the captures.
+/// What is read, and how.
+pub(crate) struct Reading<'a> {
+    /// The captures.
+    pub(crate) captures: Captures,
+    /// The frames that count.
+    pub(crate) span: Span,
+    /// Whether stderr is silent.
+    pub(crate) quiet: Quiet,
+    /// What ends the reading before the captures do.
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// What there is to say of a reading.
+pub(crate) struct Read {
+    /// What was wrong with the captures.
+    pub(crate) notes: Vec<Note>,
+    /// What ended the reading, if not the captures did.
+    pub(crate) interrupted: Option<Interrupted>,
+    /// Frames read, those outside the span included.
+    pub(crate) frames: u64,
+}
+
+/// Feeds every frame of the span to the engine until the captures end or a signal comes, and closes what is open.
 pub(crate) fn feed(
-    mut captures: Captures,
-    span: Span,
-    quiet: Quiet,
+    reading: Reading<'_>,
     engine: &mut Engine,
     drain: &mut Drain<'_>,
-) -> Result<Vec<Note>, Failure> {
+) -> Result<Read, Failure> {
+    let Reading { mut captures, span, quiet, interrupt } = reading;
     let mut progress = Progress::start(&captures, quiet);
     let mut outputs = Outputs::default();
-    while let Some(raw) = captures.next_frame() {
+    while !interrupt.came()
+        && let Some(raw) = captures.next_frame()
+    {
         if span.contains(raw.at) {
             let frame = Captured { at: raw.at, link: raw.link, bytes: raw.bytes, wire_len: raw.wire_len };
             engine.step(frame, &mut outputs);
@@ -99,6 +142,7 @@ pub(crate) fn feed(
         }
         progress.frame(&captures);
     }
+    let interrupted = interrupt.signal().map(|signal| Interrupted { signal, frames: progress.frames() });
     engine.wind_up(&mut outputs, |outputs, policy| drain(outputs, &Names::of(policy)))?;
     progress.finish();
     let notes = captures.finish();
@@ -106,10 +150,13 @@ pub(crate) fn feed(
         for note in &notes {
             crate::say("note", &note.to_string());
         }
+        if let Some(interrupted) = interrupted {
+            crate::say("note", &rest_not_read(interrupted));
+        }
         let rate = progress::rate(progress.frames(), progress.elapsed());
         crate::say("note", &format!("{:.1} s, {rate}", progress.elapsed().as_secs_f64()));
     }
-    Ok(notes)
+    Ok(Read { notes, interrupted, frames: progress.frames() })
 }
 
 fn load_baseline(path: &Path) -> Result<(Baseline, [u8; 32]), Failure> {

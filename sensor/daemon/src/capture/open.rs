@@ -6,6 +6,7 @@ use super::note::{Damage, Fact, Note};
 use super::packing::{Counted, Packing, Peeked, Pump};
 use super::pcapng::{self, Pcapng};
 use super::{Foreign, Head, Input, Refusal};
+use crate::interrupt;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Seek};
@@ -148,10 +149,12 @@ impl Source {
                 |fact: &Fact| matches!(fact, Fact::Stopped { damage: Damage::Cut, .. } | Fact::NoFrames);
             facts.retain(|fact| !seen(fact));
             let cause = error.to_string();
-            facts.push(match packing {
-                Some(packing) => Fact::Unpacked { frames, packing, cause },
-                None => Fact::Stopped { frames, at: None, damage: Damage::Read(cause) },
-            });
+            match packing {
+                // Whoever reads the captures says so, once for all of them.
+                _ if interrupt::is_by_signal(&error) => {}
+                Some(packing) => facts.push(Fact::Unpacked { frames, packing, cause }),
+                None => facts.push(Fact::Stopped { frames, at: None, damage: Damage::Read(cause) }),
+            }
         }
         let (file, name) = (self.file, &self.name);
         notes.extend(facts.into_iter().map(|fact| Note { file, name: name.clone(), fact }));
@@ -163,7 +166,11 @@ pub(super) fn open(input: &Input, file: usize, digest: Digest) -> Result<Source,
     let name = input.name();
     let opened = match input {
         Input::File(path) => open_path(path)?,
-        Input::Stdin => Opened::Stream(Box::new(io::stdin())),
+        Input::Stdin => {
+            // Not Rust's own standard input: it buffers.
+            let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(Refusal::Io)?;
+            Opened::Stream(Box::new(interrupt::Stream::new(File::from(stdin))))
+        }
     };
     let (opened, digest) = match digest {
         Digest::Skip => (opened, None),
@@ -198,7 +205,7 @@ fn open_path(path: &Path) -> Result<Opened, Refusal> {
         (true, _) => Err(Refusal::Folder),
         (false, true) => Ok(Opened::File(file)),
         // Named pipes and the shell's `<(...)`.
-        (false, false) => Ok(Opened::Stream(Box::new(file))),
+        (false, false) => Ok(Opened::Stream(Box::new(interrupt::Stream::new(file)))),
     }
 }
 
@@ -255,6 +262,9 @@ fn stream_reader(stream: Box<dyn Read + Send>) -> Result<(Reader, Flow), Refusal
     Ok((reader, Flow::Pumped { pump, packing, taken }))
 }
 
+/// Bytes of the magic by which each format begins.
+const SHORTEST: usize = 4;
+
 /// A capture format.
 enum Format {
     Classic,
@@ -266,6 +276,9 @@ impl Format {
     fn of(beginning: &[u8]) -> Result<Format, Refusal> {
         if beginning.is_empty() {
             return Err(Refusal::Empty);
+        }
+        if beginning.len() < SHORTEST {
+            return Err(Refusal::Short(beginning.len()));
         }
         if libpcap::record_header(beginning).is_some() {
             return Ok(Format::Classic);

@@ -32,6 +32,9 @@ pub enum Refusal {
     /// It has no bytes.
     #[error("is empty")]
     Empty,
+    /// It has so few bytes that they say nothing.
+    #[error("is too short to be a capture: {0} B")]
+    Short(usize),
     /// It is something else.
     #[error("is not a capture: it {0}")]
     NotCapture(Foreign),
@@ -71,7 +74,9 @@ impl Refusal {
                 "check the disk, and that the limit of open files suffices (`ulimit -n`)".to_owned()
             }
             Refusal::Folder => "name the capture files in it".to_owned(),
-            Refusal::Empty => "check that the program which wrote it had finished".to_owned(),
+            Refusal::Empty | Refusal::Short(_) => {
+                "check that the program which wrote it had finished".to_owned()
+            }
             Refusal::NotCapture(Foreign::Compressed(program)) => format!("unpack it with `{program}` first"),
             Refusal::NotCapture(Foreign::Snoop) => "convert it with `editcap -F pcapng`".to_owned(),
             Refusal::NotCapture(Foreign::Text | Foreign::Unknown) => {

@@ -11,7 +11,8 @@ Exit codes:
   2  the command line or an input file cannot be used
   3  the policy, the configuration or the baseline is invalid
   4  not permitted
-  5  the other side cannot be reached";
+  5  the other side cannot be reached
+  130, 143  a signal (SIGINT, SIGTERM) ended the reading";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -27,7 +28,10 @@ Examples:
 Captures are pcap or pcapng, plain or packed with gzip or zstd, told apart by their bytes. Files are merged by time; \
 their order on the command line does not matter. A damaged capture is read up to the damage, which is noted on stderr.
 
-Exit codes: 0 done, 2 an input cannot be used, 3 the policy or baseline is invalid, 4 the result may not be written";
+Ctrl-C ends the reading, and the result of what was read is written; a second Ctrl-C ends at once.
+
+Exit codes: 0 done, 2 an input cannot be used or the result not be written, 3 the policy or baseline is invalid, 4 the \
+result may not be written, 130 and 143 a signal (SIGINT, SIGTERM) ended the reading";
 
 const LEARN_EXAMPLES: &str = "\
 Examples:
@@ -37,7 +41,8 @@ Examples:
 
 Learn only from time that you trust: what happens in it is normal afterwards.
 
-Exit codes: 0 done, 2 an input cannot be used, 4 the baseline may not be written";
+Exit codes: 0 done, 2 an input cannot be used or the baseline not be written, 4 the baseline may not be written, 130 and \
+143 a signal (SIGINT, SIGTERM) came and no baseline was written";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:

@@ -4,9 +4,10 @@ use super::json::Json;
 use super::summary::{self, Report};
 use super::{Names, rows};
 use crate::exit::Failure;
+use crate::whole;
 use engine::output::Outputs;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Bytes of rows that wait in memory before they are written: few enough to stay in the processor's cache.
@@ -107,24 +108,42 @@ impl Folder {
             self.incidents.add(|out| rows::incident(out, row, report.names))?;
         }
         self.flush()?;
-        let path = self.dir.join("summary.json");
-        fs::write(&path, summary::json(report)).map_err(at(&path))
+        whole::write(&self.dir.join("summary.json"), &summary::json(report))
     }
 }
 
-/// A file of rows.
+/// A file of rows. Only whole rows are given to the kernel, so that it ends with a whole row whenever no write is under
+/// way; after a write that failed the part of a row is cut off.
 #[derive(Debug)]
 struct Lines {
     path: PathBuf,
     file: File,
+    /// Whole rows.
     waiting: Json,
+    /// Bytes in the file.
+    written: u64,
+    state: State,
+}
+
+/// Whether a file takes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// A write failed: what waits is lost, and that has been told.
+    Failed,
 }
 
 impl Lines {
     fn create(dir: &Path, name: &str) -> Result<Lines, Failure> {
         let path = dir.join(name);
         let file = File::create(&path).map_err(at(&path))?;
-        Ok(Lines { path, file, waiting: Json::with_capacity(BUFFER + LONGEST_ROW) })
+        Ok(Lines {
+            path,
+            file,
+            waiting: Json::with_capacity(BUFFER + LONGEST_ROW),
+            written: 0,
+            state: State::Open,
+        })
     }
 
     #[inline]
@@ -148,15 +167,32 @@ impl Lines {
                 Err(cause) => break Err(cause),
             }
         };
+        if outcome.is_err() {
+            self.state = State::Failed;
+            done = self.end_with_a_row(done);
+        }
+        self.written = self.written.saturating_add(done as u64);
         self.waiting.forget(done);
         outcome.map_err(at(&self.path))
+    }
+
+    /// The first `done` of the waiting bytes are in the file: takes back what is no whole row, and gives the bytes that stay.
+    fn end_with_a_row(&mut self, done: usize) -> usize {
+        let bytes = self.waiting.bytes().get(..done).unwrap_or_default();
+        let rows = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at.saturating_add(1));
+        let end = self.written.saturating_add(rows as u64);
+        // What went into a pipe cannot be taken back. The write's own error is the one that the user should read.
+        let taken_back = self.file.set_len(end).and_then(|()| self.file.seek(SeekFrom::Start(end)));
+        if taken_back.is_ok() { rows } else { done }
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
         // Dropped with rows that wait only where the run ends by an error, which is what the user should read.
-        if let Err(failure) = self.flush() {
+        if self.state == State::Open
+            && let Err(failure) = self.flush()
+        {
             crate::say("error", &format!("{:#}", failure.cause));
         }
     }

@@ -28,6 +28,12 @@ fn each_refusal_says_cause_and_remedy() {
     assert_eq!(refusal("notes.txt.gz", &gzip(b"dear diary\n")), text);
     assert_eq!(refusal("a", b""), "is empty (check that the program which wrote it had finished)");
     assert_eq!(refusal("a", &gzip(b"")), "is empty (check that the program which wrote it had finished)");
+    assert_eq!(told("/dev/null"), "is empty (check that the program which wrote it had finished)");
+    let short = "to be a capture: 1 B (check that the program which wrote it had finished)";
+    assert_eq!(refusal("a", b"a"), format!("is too short {short}"));
+    assert_eq!(refusal("a", &gzip(b"a")), format!("is too short {short}"));
+    assert!(refusal("a", &[0xa1, 0xb2, 0xc3]).starts_with("is too short to be a capture: 3 B ("));
+    assert!(refusal("a", b"diar").starts_with("is not a capture: it is text ("));
     assert_eq!(told("/nowhere/a.pcap"), "does not exist (check the path)");
     let unknown = "is not a capture: it begins like no format known here (give a pcap or pcapng file, which may be packed with gzip or zstd)";
     assert_eq!(refusal("a", &[0; 100]), unknown);

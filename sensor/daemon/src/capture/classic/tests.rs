@@ -72,7 +72,14 @@ proptest! {
             }
         }
         bytes.truncate(24.max(len.saturating_sub(cut % (2 * len))));
-        prop_assert_eq!(ours(&bytes), theirs(&bytes));
+        let ((mut ours, our_damage), (theirs, their_damage)) = (ours(&bytes), theirs(&bytes));
+        for (seen, other) in ours.iter_mut().zip(&theirs) {
+            // libpcap multiplies microseconds in 32 bits, so a fraction of more than 4.29 s wraps there.
+            if (seen.0.0 - other.0.0).is_multiple_of(1 << 32) {
+                seen.0 = other.0;
+            }
+        }
+        prop_assert_eq!((ours, our_damage), (theirs, their_damage));
     }
 }
 

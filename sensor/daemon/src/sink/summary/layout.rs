@@ -1,4 +1,4 @@
-//! Text for a terminal: numbers that can be read, padding, wrapping, and nothing that steers the terminal.
+//! Text for a terminal: numbers that can be read, padding, wrapping.
 
 use super::super::json::Json;
 use abi::address::Timestamp;
@@ -32,12 +32,6 @@ pub(super) fn date_and_clock(at: Timestamp) -> String {
     json.time(at);
     let text = String::from_utf8_lossy(json.bytes());
     text.get(1..20).unwrap_or_default().replace('T', " ")
-}
-
-/// What may be printed of a text that came from the network or from a file: control characters, by which a terminal
-/// could be steered, become dots.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '.' } else { c }).collect()
 }
 
 /// Characters that a text takes. Wide characters count once: columns may then be off, nothing is lost.

@@ -1,13 +1,15 @@
 //! The summary that a person reads when a run has ended.
 
 use super::super::words;
-use super::layout::{byte_size, date_and_clock, grouped, harmless, left, right, width, wrapped};
+use super::layout::{byte_size, date_and_clock, grouped, left, right, width, wrapped};
 use super::{Report, UNASSIGNED, devices_by_type, incidents_by_severity, loss_estimate, sorted_notes};
 use crate::command::Color;
+use crate::harmless;
 use abi::device::DeviceType;
 use abi::table::SegmentId;
 use detectors::finding::Severity;
 use engine::output::Incident;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -65,7 +67,7 @@ pub(crate) fn page(report: &Report<'_>, look: Look<'_>) -> String {
     lines.extend(segments(report, look));
     lines.extend(incidents(report, look));
     if let Some(folder) = look.folder {
-        lines.push(format!("Written to {}", harmless(&folder.display().to_string())));
+        lines.push(format!("Written to {}", harmless::line(&folder.display().to_string())));
     }
     lines.push(String::new());
     lines.join("\n")
@@ -121,7 +123,7 @@ fn health(report: &Report<'_>, look: Look<'_>) -> Vec<String> {
     for (name, count) in figures.overflows.iter().filter(|(_, count)| **count > 0) {
         facts.push(format!("{} times over the limit: {}", grouped(*count), name.replace('_', " ")));
     }
-    facts.extend(sorted_notes(report).into_iter().map(harmless));
+    facts.extend(sorted_notes(report).into_iter().map(|note| harmless::line(note).into_owned()));
     section("Health", facts.iter().flat_map(|fact| indented(fact, 2, look.columns)).collect(), look)
 }
 
@@ -146,7 +148,7 @@ fn vendors(report: &Report<'_>, class: DeviceType) -> Vec<String> {
     let of_class = report.finished.devices.iter().filter(|device| device.class.value == class);
     let vendors: BTreeSet<&str> =
         of_class.filter_map(|device| device.vendor.as_ref()).map(|vendor| vendor.value.as_str()).collect();
-    vendors.into_iter().map(harmless).collect()
+    vendors.into_iter().map(|vendor| harmless::line(vendor).into_owned()).collect()
 }
 
 /// Flows allowed and denied.
@@ -163,15 +165,15 @@ fn segments(report: &Report<'_>, look: Look<'_>) -> Vec<String> {
     }
 }
 
-fn segment_name<'a>(report: &Report<'a>, segment: Option<SegmentId>) -> &'a str {
-    report.names.segment(segment).unwrap_or(UNASSIGNED)
+fn segment_name<'a>(report: &Report<'a>, segment: Option<SegmentId>) -> Cow<'a, str> {
+    harmless::line(report.names.segment(segment).unwrap_or(UNASSIGNED))
 }
 
 /// The matrix as padded cells, header row included.
 fn table(report: &Report<'_>, cells: &Cells) -> Vec<Vec<String>> {
     let rows: BTreeSet<_> = cells.keys().map(|(from, _)| *from).collect();
     let columns: BTreeSet<_> = cells.keys().map(|(_, to)| *to).collect();
-    let first = rows.iter().map(|from| width(segment_name(report, *from))).max().unwrap_or_default();
+    let first = rows.iter().map(|from| width(&segment_name(report, *from))).max().unwrap_or_default();
     let text = |from, to| match cells.get(&(from, to)) {
         Some((allow, deny)) => format!("{}/{}", grouped(*allow), grouped(*deny)),
         None => "-".to_owned(),
@@ -180,7 +182,7 @@ fn table(report: &Report<'_>, cells: &Cells) -> Vec<Vec<String>> {
         .iter()
         .map(|to| {
             let cells = rows.iter().map(|from| width(&text(*from, *to)));
-            (*to, cells.chain([width(segment_name(report, *to))]).max().unwrap_or_default())
+            (*to, cells.chain([width(&segment_name(report, *to))]).max().unwrap_or_default())
         })
         .collect();
     let line = |name: &str, cell: &dyn Fn(Option<SegmentId>) -> String| {
@@ -190,8 +192,8 @@ fn table(report: &Report<'_>, cells: &Cells) -> Vec<Vec<String>> {
     if rows.is_empty() {
         return vec![];
     }
-    let header = line("", &|to| segment_name(report, to).to_owned());
-    let body = rows.iter().map(|from| line(segment_name(report, *from), &|to| text(*from, to)));
+    let header = line("", &|to| segment_name(report, to).into_owned());
+    let body = rows.iter().map(|from| line(&segment_name(report, *from), &|to| text(*from, to)));
     std::iter::once(header).chain(body).collect()
 }
 
@@ -262,7 +264,7 @@ fn incident_lines(incident: &Incident, look: Look<'_>) -> Vec<String> {
         head.push_str(&techniques.join(" "));
     }
     let mut lines = vec![head];
-    lines.extend(indented(&harmless(&incident.text), 12, look.columns));
+    lines.extend(indented(&harmless::line(&incident.text), 12, look.columns));
     lines
 }
 

@@ -56,7 +56,8 @@ fn nothing_from_the_network_steers_the_terminal() {
     let look = Look { colour: Color::Off, columns: 100, folder: None };
     let mut finished = samples::finished();
     finished.devices[0].vendor.as_mut().unwrap().value = samples::AWKWARD.to_owned();
+    finished.incidents[0].text = "fdp.\u{202e}exe".to_owned();
     let text = shown(&finished, look);
-    assert!(text.contains("pump \"7\""), "{text}");
-    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    assert!(text.contains("pump \"7\"") && text.contains("fdp.\\u{202e}exe"), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{text:?}");
 }

@@ -41,7 +41,7 @@ pub fn pinned(program: &str, arguments: &[&str]) -> io::Result<Run> {
         }
         peak = peak.max(high_water(Path::new(&status)));
         if start.elapsed() > LONGEST {
-            // softflowd, for one, waits for ever after some files.
+            // softflowd, for one, waits for ever when it has a control socket.
             child.kill()?;
             child.wait()?;
             return Err(io::Error::other(format!("{program}: not done after {} s", LONGEST.as_secs())));

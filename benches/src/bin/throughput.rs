@@ -25,7 +25,6 @@ fn main() -> Result<(), Failure> {
     let ours = ["replay", mix, "--policy", policy, "--baseline", &baseline, "--out", &out, "-q"];
     let packets = packets(wardline, &[&ours[..7], &[untimed.as_str(), "-q", "--json"]].concat())?;
     let expected = rows(Path::new(&untimed))?;
-    let control = format!("{folder}/softflowd.ctl");
     let pid = format!("{folder}/softflowd.pid");
     let argus_out = format!("{folder}/argus.out");
     let peers: [(&str, &str, Vec<&str>); 4] = [
@@ -33,7 +32,7 @@ fn main() -> Result<(), Failure> {
         (
             "softflowd",
             "softflowd",
-            vec!["-r", mix, "-d", "-m", "262144", "-n", "127.0.0.1:9", "-c", &control, "-p", &pid],
+            vec!["-r", mix, "-d", "-m", "262144", "-n", "127.0.0.1:9", "-c", "none", "-p", &pid],
         ),
         ("ndpiReader", "ndpiReader", vec!["-i", mix, "-q"]),
         ("argus", "argus", vec!["-r", mix, "-w", &argus_out]),

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Keys that are told apart; what comes after is counted as overflow.
-const MOST: usize = 4 << 20;
+const MOST: usize = 1 << 20;
 
 /// The keys seen, by digest: with a million of them, two share one with a probability of 3 in 10^8.
 #[derive(Debug, Default)]

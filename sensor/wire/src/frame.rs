@@ -162,14 +162,17 @@ impl<'a> Frame<'a> {
 ///
 /// `wire_len` is the length that the record claims to have had on the wire, `bytes` what was captured of it.
 pub fn read(link: LinkType, bytes: &[u8], wire_len: u32) -> Frame<'_> {
-    let frame = match link {
+    let mut frame = match link {
         LinkType::Ethernet => Frame::of(&read_ethernet(bytes), bytes, wire_len),
         LinkType::RawIp => Frame::of(&read_ip(bytes), bytes, wire_len),
         LinkType::Null | LinkType::Loop => loopback(bytes, wire_len),
         LinkType::LinuxSll => cooked(bytes, wire_len),
         LinkType::LinuxSll2 => cooked_2(bytes, wire_len),
     };
-    tunnel::unwrap(frame)
+    if tunnel::may_carry(&frame.headers) {
+        tunnel::unwrap(&mut frame);
+    }
+    frame
 }
 
 /// The address families of IPv4 and IPv6 by the numbers of the BSDs, Darwin and Linux.

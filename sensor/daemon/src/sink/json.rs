@@ -8,6 +8,31 @@ use abi::address::{DeviceKey, Ip, Mac, SECOND, Timestamp};
 #[derive(Debug, Default)]
 pub(crate) struct Json {
     bytes: Vec<u8>,
+    minute: Minute,
+}
+
+/// The text of the minute that was written last, up to the seconds: most times lie in the minute of the one before.
+#[derive(Debug)]
+struct Minute {
+    /// Minutes since 1970.
+    number: u64,
+    text: [u8; MINUTE_LEN],
+}
+
+/// Bytes of `2026-11-24T08:15:`.
+const MINUTE_LEN: usize = 17;
+
+impl Minute {
+    fn of(number: u64) -> Minute {
+        let [text @ .., _, _, _, _, _, _, _, _, _, _, _, _, _] = rfc3339(Timestamp(number * 60 * SECOND));
+        Minute { number, text }
+    }
+}
+
+impl Default for Minute {
+    fn default() -> Minute {
+        Minute::of(0)
+    }
 }
 
 /// The decimal text of every byte with a dot after it, and how many digits it has.
@@ -37,7 +62,7 @@ const fn octets() -> [([u8; 4], u8); 256] {
 impl Json {
     /// An empty buffer with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Json {
-        Json { bytes: Vec::with_capacity(capacity) }
+        Json { bytes: Vec::with_capacity(capacity), ..Json::default() }
     }
 
     /// What was written.
@@ -262,16 +287,10 @@ impl Json {
         if mac.is_none() {
             return self.raw(b"null");
         }
-        let pairs = mac.0.map(|byte| {
-            let [high, low] = hex(byte);
-            [high, low, b':']
-        });
-        self.bytes.push(b'"');
-        self.bytes.extend_from_slice(pairs.as_flattened());
-        // In the place of the colon after the last pair.
-        self.bytes.pop();
-        self.bytes.push(b'"');
-        self
+        let [[a0, a1], [b0, b1], [c0, c1], [d0, d1], [e0, e1], [f0, f1]] = mac.0.map(hex);
+        self.raw(&[
+            b'"', a0, a1, b':', b0, b1, b':', c0, c1, b':', d0, d1, b':', e0, e1, b':', f0, f1, b'"',
+        ])
     }
 
     /// An IP address in quotes, or `null`.
@@ -291,8 +310,11 @@ impl Json {
     pub(crate) fn device(&mut self, device: DeviceKey) -> &mut Json {
         match device {
             DeviceKey::Mac(mac) => {
-                self.raw(b"\"mac-");
-                self.bytes.extend_from_slice(mac.0.map(hex).as_flattened());
+                let digits = mac.0.map(hex);
+                let [[a0, a1], [b0, b1], [c0, c1], [d0, d1], [e0, e1], [f0, f1]] = digits;
+                self.raw(&[
+                    b'"', b'm', b'a', b'c', b'-', a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1,
+                ]);
             }
             DeviceKey::Ip(ip) => {
                 self.raw(b"\"ip-");
@@ -306,13 +328,17 @@ impl Json {
     #[inline]
     fn plain_ip(&mut self, ip: Ip) {
         let Some(octets) = ip.as_v4() else { return self.plain_v6(ip) };
+        let mut block = [0; 16];
+        let mut end = 0_usize;
         for octet in octets {
-            if let Some((text, len)) = OCTETS.get(usize::from(octet)) {
-                self.part(text, usize::from(*len).wrapping_add(1));
+            let (text, len) = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+            if let Some(place) = block.get_mut(end..).and_then(<[u8]>::first_chunk_mut) {
+                *place = text;
             }
+            end = end.wrapping_add(usize::from(len)).wrapping_add(1);
         }
-        // The dot after the last octet.
-        self.bytes.pop();
+        // Without the dot after the last octet.
+        self.part(&block, end.wrapping_sub(1));
     }
 
     /// The canonical text of an IPv6 address (RFC 5952 section 4): the first longest run of zeros becomes `::`.
@@ -347,8 +373,18 @@ impl Json {
     /// RFC 3339 in UTC with nanoseconds, in quotes.
     #[inline]
     pub(crate) fn time(&mut self, at: Timestamp) -> &mut Json {
-        self.bytes.push(b'"');
-        self.raw(&rfc3339(at)).raw(b"\"")
+        let number = at.0 / (60 * SECOND);
+        if number != self.minute.number {
+            self.minute = Minute::of(number);
+        }
+        let Minute { text, .. } = self.minute;
+        let (second, nanoseconds) = (at.0 / SECOND % 60, at.0 % SECOND);
+        let [_, _, s0, s1] = four(second);
+        let [_, _, _, n0] = four(nanoseconds / 100_000_000);
+        let [n1, n2, n3, n4] = four(nanoseconds / 10_000 % 10_000);
+        let [n5, n6, n7, n8] = four(nanoseconds % 10_000);
+        self.raw(b"\"").raw(&text);
+        self.raw(&[s0, s1, b'.', n0, n1, n2, n3, n4, n5, n6, n7, n8, b'Z', b'"'])
     }
 }
 
@@ -383,9 +419,28 @@ const fn four(value: u64) -> [u8; 4] {
     ]
 }
 
+/// The two digits of every byte.
+const HEX: [[u8; 2]; 256] = hexes();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated when compiling; the index is a byte and the table has 256"
+)]
+const fn hexes() -> [[u8; 2]; 256] {
+    let mut table = [[0; 2]; 256];
+    let mut n: u8 = 0;
+    loop {
+        table[n as usize] = [hex_digit(n >> 4), hex_digit(n & 15)];
+        if n == 255 {
+            return table;
+        }
+        n += 1;
+    }
+}
+
 #[inline]
-const fn hex(byte: u8) -> [u8; 2] {
-    [hex_digit(byte >> 4), hex_digit(byte & 15)]
+fn hex(byte: u8) -> [u8; 2] {
+    HEX.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 #[inline]

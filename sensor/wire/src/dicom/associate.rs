@@ -82,10 +82,15 @@ fn proposal(subitems: &[u8], said: &mut Associate) {
             _ => continue,
         };
         let uid = trimmed(value);
-        if whole && list.len() < LIST_MOST && !list.iter().any(|known| known.as_bytes() == uid) {
+        if whole && list.len() < LIST_MOST && !list.iter().any(|known| is_same(known.as_bytes(), uid)) {
             list.extend(text_of(uid, 64));
         }
     }
+}
+
+/// Whether two UIDs are equal, asked of their last byte first: UIDs of one family differ at their ends only.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.last() == other.last() && one == other
 }
 
 /// The sub-items of the user information.

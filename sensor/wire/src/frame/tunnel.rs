@@ -2,7 +2,7 @@
 
 use super::Frame;
 use abi::address::Ip;
-use abi::headers::{Fragment, Layer, Reading, ether_type, protocol, read_ethernet, read_ip};
+use abi::headers::{Fragment, Headers, Layer, Reading, ether_type, protocol, read_ethernet, read_ip};
 
 /// Tunnels within tunnels are followed this far; what lies deeper stays payload.
 const MOST_LAYERS: u8 = 4;
@@ -58,20 +58,29 @@ enum Carries {
     Ip,
 }
 
-/// Follows tunnels inwards as long as their inside can be read.
-pub(super) fn unwrap(mut frame: Frame<'_>) -> Frame<'_> {
-    for _ in 0..MOST_LAYERS {
-        let inside = match frame.headers.protocol {
-            protocol::GRE => gre(&frame),
-            protocol::UDP if VXLAN_PORTS.contains(&frame.headers.dst_port) => vxlan(&frame),
-            _ => return frame,
-        };
-        let Some(inner) = inside.and_then(|inside| step(&frame, &inside)) else {
-            return frame;
-        };
-        frame = inner;
+/// Whether the headers are of a packet that may carry another frame.
+#[inline]
+pub(super) fn may_carry(headers: &Headers) -> bool {
+    match headers.protocol {
+        protocol::GRE => true,
+        protocol::UDP => VXLAN_PORTS.contains(&headers.dst_port),
+        _ => false,
     }
-    frame
+}
+
+/// Follows tunnels inwards as long as their inside can be read.
+#[cold]
+pub(super) fn unwrap(frame: &mut Frame<'_>) {
+    for _ in 0..MOST_LAYERS {
+        if !may_carry(&frame.headers) {
+            return;
+        }
+        let inside = if frame.headers.protocol == protocol::GRE { gre(frame) } else { vxlan(frame) };
+        let Some(inner) = inside.and_then(|inside| step(frame, &inside)) else {
+            return;
+        };
+        *frame = inner;
+    }
 }
 
 fn step<'a>(carrier: &Frame<'a>, inside: &Inside<'a>) -> Option<Frame<'a>> {

@@ -243,6 +243,15 @@ impl Json {
         self
     }
 
+    /// A word that is known to need no escape, in quotes, or `null`.
+    #[inline]
+    pub(crate) fn word_or_null(&mut self, word: Option<&str>) -> &mut Json {
+        match word {
+            Some(word) => self.word(word),
+            None => self.raw(b"null"),
+        }
+    }
+
     /// Text, or `null`.
     pub(crate) fn text_or_null(&mut self, text: Option<&str>) -> &mut Json {
         match text {

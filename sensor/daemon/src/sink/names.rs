@@ -1,4 +1,5 @@
-//! How the numbers in rows are called: segments, services and rules, by the policy that judged.
+//! How the numbers in rows are called: segments, services and rules, by the policy that judged. Names of a policy are letters,
+//! digits, `-`, `_` and `.`, which need no escape in any format.
 
 use abi::table::{RuleId, SegmentId};
 use policies::{Compiled, Criticality, Rule};

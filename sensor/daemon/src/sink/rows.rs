@@ -101,15 +101,15 @@ pub(crate) fn verdict(out: &mut Json, row: &VerdictRow, names: &Names<'_>) {
     out.raw(br#"{"flow":"#);
     flow_id(out, row.flow);
     out.raw(br#","ts":"#).time(row.at);
-    out.raw(br#","from_segment":"#).text_or_null(names.segment(row.from));
-    out.raw(br#","to_segment":"#).text_or_null(names.segment(row.to)).raw(br#","service":"#);
+    out.raw(br#","from_segment":"#).word_or_null(names.segment(row.from));
+    out.raw(br#","to_segment":"#).word_or_null(names.segment(row.to)).raw(br#","service":"#);
     service(out, row, names);
     out.raw(br#","action":""#).plain(words::action(row.action));
     out.raw(br#"","mode":""#).plain(words::mode(row.mode)).raw(br#"","dropped":"#);
     out.flag(matches!((row.action, row.mode), (Action::Deny, Mode::Enforce)));
     out.raw(br#","frames_dropped":"#).number(row.frames_dropped);
     let rule = row.rule.and_then(|rule| names.rule(rule));
-    out.raw(br#","rule":"#).text_or_null(rule.map(|rule| rule.name.as_str()));
+    out.raw(br#","rule":"#).word_or_null(rule.map(|rule| rule.name.as_str()));
     out.raw(br#","line":"#);
     match rule {
         Some(rule) => out.number(u64::from(rule.line)),
@@ -124,7 +124,7 @@ pub(crate) fn verdict(out: &mut Json, row: &VerdictRow, names: &Names<'_>) {
 /// The service by the policy's name; by protocol and port where the policy has none.
 fn service(out: &mut Json, row: &VerdictRow, names: &Names<'_>) {
     match (names.service(row.protocol, row.port), words::proto(row.protocol)) {
-        (Some(name), _) => out.text(name),
+        (Some(name), _) => out.word(name),
         (None, Some(proto)) if words::has_ports(row.protocol) => {
             out.raw(b"\"").plain(proto).raw(b"/").number(u64::from(row.port)).raw(b"\"")
         }
@@ -158,7 +158,7 @@ fn endpoint(out: &mut Json, end: &Endpoint, names: &Names<'_>) {
     out.raw(br#"{"device":"#).device(end.device);
     out.raw(br#","ip":"#).ip(end.ip).raw(br#","mac":"#).mac(end.mac);
     out.raw(br#","port":"#).number(u64::from(end.port)).raw(br#","type":""#).plain(end.class.word());
-    out.raw(br#"","segment":"#).text_or_null(names.segment(end.segment)).raw(b"}");
+    out.raw(br#"","segment":"#).word_or_null(names.segment(end.segment)).raw(b"}");
 }
 
 /// The number of a flow as other rows name it.

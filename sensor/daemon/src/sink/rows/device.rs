@@ -30,7 +30,7 @@ pub(crate) fn device(out: &mut Json, row: &DeviceRow, names: &Names<'_>) {
     identity(out, row);
     let criticality = criticality(row.class.value, row.segment, names);
     out.raw(br#","location":null,"criticality":"#).word(criticality);
-    out.raw(br#","segment":"#).text_or_null(names.segment(row.segment));
+    out.raw(br#","segment":"#).word_or_null(names.segment(row.segment));
     out.raw(br#","behind_gateway":"#);
     match row.behind_gateway {
         Some(gateway) => out.device(gateway),

@@ -43,6 +43,8 @@ pub(crate) struct Device {
     pub(crate) gateway: Option<Mac>,
     /// What is known of it.
     pub(crate) identity: Identity,
+    /// The role of the station whose address names it: looked up with every record, so kept here too.
+    role: Role,
     /// The device that it turned out to be; this one is an empty shell then.
     moved: Option<Number>,
 }
@@ -208,6 +210,9 @@ impl Inventory {
             && let Some(station) = self.station_mut(mac)
         {
             station.role = Role::Router;
+            if let Some(device) = station.device.and_then(|number| self.device_mut(number)) {
+                device.role = Role::Router;
+            }
         }
     }
 
@@ -222,14 +227,14 @@ impl Inventory {
     /// The device that an end of a flow is by now: devices are joined and split as more becomes known of them.
     pub(crate) fn current(&self, number: Number, ip: Ip) -> Number {
         let Some(device) = self.device(number) else { return number };
-        match (device.moved, device.key) {
+        match (device.moved, device.role) {
             (Some(moved), _) => moved,
-            (None, DeviceKey::Mac(mac)) if self.is_router(mac) && !device.ips.contains(&ip) => {
+            (None, Role::Router) if !device.ips.contains(&ip) => {
                 let split =
                     self.by_ip(ip).filter(|&split| self.device(split).is_some_and(|it| it.macs.is_empty()));
                 split.unwrap_or(number)
             }
-            (None, _) => number,
+            (None, Role::Router | Role::Host) => number,
         }
     }
 
@@ -414,7 +419,12 @@ impl Inventory {
             entry.macs.push(mac);
             entry.identity.add_mac(mac);
         }
-        self.stations.entry(mac).or_default().device = Some(device);
+        let station = self.stations.entry(mac).or_default();
+        station.device = Some(device);
+        let role = station.role;
+        if let Some(entry) = self.device_mut(device) {
+            entry.role = role;
+        }
         Some(device)
     }
 
@@ -470,6 +480,7 @@ impl Inventory {
             last: at,
             gateway: None,
             identity: Identity::default(),
+            role: Role::Host,
             moved: None,
         });
         Some(Self::number(self.devices.len() - 1))

@@ -2,6 +2,8 @@
 
 mod judge;
 
+pub(crate) use judge::FORGING;
+
 use crate::baseline::{KnownBinding, KnownStation};
 use crate::record::{Sighting, SightingKind};
 use crate::volume::Learned;
@@ -28,8 +30,15 @@ const ASKED_COLD: u32 = 64;
 /// Fewest new stations in ten seconds that are a flood of MAC addresses.
 const FLOOD: u32 = 200;
 const FLOOD_SPAN: u64 = 10 * SECOND;
+/// Addresses that strangers claim within a minute, from which they are one cause; fewer are one by one.
+const STRANGERS: u32 = 8;
 /// New addresses of one station within ten seconds that are forged.
 const FORGED: u16 = 64;
+/// Forging stations that are remembered, and how long after.
+const FORGERS: usize = 256;
+const FORGES: u64 = 20 * SECOND;
+/// A flood of MAC addresses that is told again this soon is the same.
+const SAME_FLOOD: u64 = 5 * MINUTE;
 
 #[expect(clippy::struct_excessive_bools, reason = "two independent facts")]
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +48,39 @@ struct Owner {
     /// Said by ARP, neighbour discovery or a lease, not only by frames.
     confirmed: bool,
     known: bool,
+    strangers: Strangers,
+}
+
+/// Stations that show no address but one that is another's: the first stands for those that follow it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strangers {
+    first: Mac,
+    last: Timestamp,
+    count: u32,
+}
+
+impl Strangers {
+    const NONE: Strangers = Strangers { first: Mac::NONE, last: Timestamp(0), count: 0 };
+
+    /// One more claim by a stranger, and whether its station was never seen before. Says whether it is the first.
+    fn claim(&mut self, mac: Mac, at: Timestamp, fresh: Fresh) -> bool {
+        if self.count == 0 || at.since(self.last) >= MINUTE {
+            *self = Strangers { first: mac, last: at, count: 1 };
+            return true;
+        }
+        self.last = at;
+        if fresh == Fresh::Yes {
+            self.count = self.count.saturating_add(1);
+        }
+        false
+    }
+}
+
+/// Whether a station was never seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fresh {
+    Yes,
+    No,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "independent roles of a station")]
@@ -68,8 +110,15 @@ pub(crate) struct Binding {
     stations: FxHashMap<Mac, Station>,
     begun: Option<Timestamp>,
     flood_start: Timestamp,
-    /// When a flood was told last.
+    /// When a flood was told last, and what stood for it.
     flood_told: Timestamp,
+    flood_source: (Mac, Ip),
+    /// When stations were last made up faster than a switch can remember.
+    overrun: Timestamp,
+    /// Addresses that strangers claim, from `STRANGERS` on the strangers themselves, and the first of them.
+    strangers: Strangers,
+    /// Stations that forge addresses, and when they did last.
+    forgers: FxHashMap<Mac, Timestamp>,
     flood: u32,
     /// Most new stations in ten seconds, and most addresses asked for in a minute, so far; for learning.
     pub(crate) most_new: u32,
@@ -98,8 +147,13 @@ impl Binding {
     pub(crate) fn from_baseline(bindings: &[KnownBinding], stations: &[KnownStation]) -> Binding {
         let mut binding = Binding::default();
         for KnownBinding { ip, mac } in bindings.iter().take(OWNERS) {
-            let fresh =
-                Owner { macs: [Mac::NONE; SHARERS], last: Timestamp(0), confirmed: true, known: true };
+            let fresh = Owner {
+                macs: [Mac::NONE; SHARERS],
+                last: Timestamp(0),
+                confirmed: true,
+                known: true,
+                strangers: Strangers::NONE,
+            };
             let owner = binding.owners.entry(*ip).or_insert(fresh);
             if let Some(free) = owner.macs.iter_mut().find(|free| free.is_none()) {
                 *free = *mac;
@@ -181,7 +235,13 @@ impl Binding {
             self.lost += 1;
             return;
         }
-        let fresh = Owner { macs: [Mac::NONE; SHARERS], last: sighting.at, confirmed, known: false };
+        let fresh = Owner {
+            macs: [Mac::NONE; SHARERS],
+            last: sighting.at,
+            confirmed,
+            known: false,
+            strangers: Strangers::NONE,
+        };
         let owner = self.owners.entry(sighting.ip).or_insert(fresh);
         if confirmed && !owner.confirmed {
             *owner = fresh;
@@ -191,6 +251,33 @@ impl Binding {
             && let Some(free) = owner.macs.iter_mut().find(|free| free.is_none())
         {
             *free = sighting.mac;
+        }
+    }
+
+    /// Whether a station is a router by benign time.
+    pub(crate) fn is_router(&self, mac: Mac) -> bool {
+        self.stations.get(&mac).is_some_and(|station| station.is_router)
+    }
+
+    /// Whether a station makes up addresses now.
+    pub(crate) fn is_forging(&self, mac: Mac, now: Timestamp) -> bool {
+        !self.forgers.is_empty() && self.forgers.get(&mac).is_some_and(|at| now.since(*at) < FORGES)
+    }
+
+    /// Whether stations are being made up now.
+    pub(crate) fn is_overrun(&self, now: Timestamp) -> bool {
+        self.overrun.0 != 0 && now.since(self.overrun) < FORGES
+    }
+
+    /// Remembers that a station makes up addresses.
+    fn forges(&mut self, mac: Mac, at: Timestamp) {
+        if self.forgers.len() >= FORGERS {
+            self.forgers.retain(|_, last| at.since(*last) < FORGES);
+        }
+        if self.forgers.len() < FORGERS {
+            self.forgers.insert(mac, at);
+        } else {
+            self.lost += 1;
         }
     }
 

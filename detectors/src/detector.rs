@@ -1,9 +1,12 @@
 //! The detector: what happened goes in, in time order; findings come out, each accusing one device.
 
+mod forged;
+
 use crate::act::{ActKey, CONTROL, NEWCOMER, Nature, is_learned_by_operation, nature};
 use crate::baseline::{Baseline, Calibration};
 use crate::beacon::Beacons;
 use crate::binding::{Binding, Usual};
+use crate::crowd::{Common, Crowds};
 use crate::dns::{Purpose, Zones};
 use crate::fanout::{Fans, IsFailed, Limits, Met};
 use crate::finding::{Finding, Severity};
@@ -11,30 +14,24 @@ use crate::flood::{Floods, SPAN, pouring};
 use crate::held::{Held, Waiting};
 use crate::index::Index;
 use crate::memory::{
-    Device, GoesOn, Growth, Memory, Pair, Triple, asked, grown, is_failed, is_idle_visit, is_never_open,
-    opened,
+    Device, GoesOn, Growth, Memory, Pair, Proof, Triple, asked, grown, is_failed, is_idle_visit,
+    is_never_open, opened,
 };
 use crate::names::Names;
 use crate::novelty::{self, Surprise};
 use crate::outside;
-use crate::record::{Activity, Endpoint, FlowRecord, Sighting, Visibility};
+use crate::record::{Activity, Endpoint, FlowRecord, FlowState, Sighting, Visibility};
 use crate::say::{Case, end_of, name};
 use crate::settings::{Overflow, Settings};
+use crate::told::{FORGED, Told};
 use crate::volume::{self, Learned};
 use abi::address::{DeviceKey, Ip, SECOND, Timestamp};
 use abi::app::App;
-use rustc_hash::FxHashMap;
 
 /// A triple that was reported is new again after this silence.
 const REARM: u64 = 600 * SECOND;
 /// How long a scan, a flood or a forged address explains the new contacts of its source.
 const EXPLAINED: u64 = 20 * SECOND;
-/// Findings of one source and kind are repeated no sooner than this.
-const REPEAT: u64 = 5 * SECOND;
-/// A forged address is explained by ARP spoofing this long.
-const MIDDLE: u64 = 60 * SECOND;
-/// Sources and kinds whose last finding is remembered.
-const TOLD: usize = 65_536;
 /// How long an answer in the other direction (a C-MOVE's stores) may follow its request.
 const ASKED: u64 = 60 * SECOND;
 
@@ -43,7 +40,7 @@ const ASKED: u64 = 60 * SECOND;
 pub struct Detector {
     settings: Settings,
     learned: Learned,
-    memory: Memory,
+    pub(crate) memory: Memory,
     index: Index,
     calibration: Calibration,
     limits: Limits,
@@ -54,7 +51,9 @@ pub struct Detector {
     floods: Floods,
     beacons: Beacons,
     held: Held,
-    told: FxHashMap<(DeviceKey, &'static str), Timestamp>,
+    pub(crate) crowds: Crowds,
+    pub(crate) forgers: Crowds,
+    told: Told,
 }
 
 impl Detector {
@@ -84,7 +83,9 @@ impl Detector {
             floods: Floods::default(),
             beacons: Beacons::default(),
             held: Held::default(),
-            told: FxHashMap::default(),
+            crowds: Crowds::new(Common::Host),
+            forgers: Crowds::new(Common::Station),
+            told: Told::default(),
         }
     }
 
@@ -94,7 +95,11 @@ impl Detector {
             names: self.names.lost,
             zones: self.zones.lost,
             bindings: self.binding.lost,
-            windows: self.fans.lost + self.floods.lost + self.beacons.lost,
+            windows: self.fans.lost
+                + self.floods.lost
+                + self.crowds.lost
+                + self.forgers.lost
+                + self.beacons.lost,
             held: self.held.lost,
             ..self.memory.overflow
         }
@@ -103,6 +108,9 @@ impl Detector {
     /// A flow whose outcome is first known: handshake done or refused, an answer seen, payload exchanged, or three seconds of
     /// silence. Called once for each flow.
     pub fn flow_opened(&mut self, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
+        if self.is_made_up(flow, now, out) {
+            return;
+        }
         let Some(triple) = self.memory.triple_of_flow(flow) else { return };
         if is_never_open(flow) {
             self.empty(triple, flow, now, out);
@@ -176,13 +184,19 @@ impl Detector {
             asked: self.calibration.asked,
             new_stations: self.calibration.new_stations,
         };
+        let now = sighting.at;
         let mut cases = Vec::new();
-        let told = |device: DeviceKey, kind: &'static str| {
-            self.told.get(&(device, kind)).is_some_and(|at| sighting.at.since(*at) < REPEAT)
-        };
+        let told = |device: DeviceKey, kind: &'static str| self.told.is_known(device, kind, now);
         self.binding.judge(sighting, usual, (&self.memory, &told), &mut cases);
         for case in cases {
-            self.say(case, sighting.at, out);
+            match case.kind {
+                "address-forging" => self.forging(case, now, out),
+                "mac-flood" => {
+                    self.excuse_all();
+                    self.say(case, now, out);
+                }
+                _ => self.claimed(case, now, out),
+            }
         }
     }
 
@@ -192,14 +206,21 @@ impl Detector {
             self.look_again(now);
             self.held.release(now, out);
         }
+        for case in self.crowds.expire(now, &self.memory) {
+            self.flooded(&case, case.last, out);
+        }
+        for case in self.forgers.expire(now, &self.memory) {
+            self.forging(case, now, out);
+        }
+        for case in self.told.due(now) {
+            self.say(case, now, out);
+        }
         self.memory.expire(now);
         self.zones.expire(now);
         self.fans.expire(now);
         self.floods.expire(now);
         self.beacons.expire(now);
-        if self.told.len() > TOLD / 4 * 3 {
-            self.told.retain(|_, at| now.since(*at) < MIDDLE);
-        }
+        self.told.expire(now);
     }
 
     /// What a newcomer is may have become known while it waited.
@@ -230,20 +251,10 @@ impl Detector {
 
     /// Gives a case out at once, and takes it as the explanation of what its source does meanwhile.
     fn say(&mut self, case: Case, now: Timestamp, out: &mut Vec<Finding>) {
-        let key = (case.source.device, case.kind);
-        if self.told.get(&key).is_some_and(|at| now.since(*at) < REPEAT) {
+        if self.told.is_told(&case, now) {
             return;
         }
-        // A station in the middle sends with the addresses of those between whom it stands.
-        let in_the_middle = (case.source.device, "arp-spoofing");
-        if case.kind == "address-takeover"
-            && self.told.get(&in_the_middle).is_some_and(|at| now.since(*at) < MIDDLE)
-        {
-            return;
-        }
-        if self.told.len() < TOLD || self.told.contains_key(&key) {
-            self.told.insert(key, now);
-        }
+        self.told.say(&case, now);
         let explains = matches!(
             case.kind,
             "port-scan"
@@ -253,33 +264,14 @@ impl Detector {
                 | "address-forging"
                 | "mac-flood"
         );
-        if explains && let Some(number) = self.memory.number_of(case.source.device) {
-            for triple in self.held.absorb(number) {
-                if let Some(pair) = self.memory.pairs.get_mut(&triple) {
-                    pair.reported = Timestamp(0);
-                }
-            }
-            if let Some(device) = self.memory.devices.get_mut(number as usize) {
-                device.explained = Timestamp(now.0.saturating_add(EXPLAINED));
-            }
+        if explains {
+            self.explain(case.source.device, now);
         }
         if case.kind == "connection-flood" && case.source.ip == Ip::NONE {
-            self.forged(&case.targets, now);
+            self.told.mark(case.source.device, FORGED, now, 0.0);
+            self.excuse(&case.targets, now);
         }
         out.push(case.finding());
-    }
-
-    /// Forged addresses are no newcomers: what waits against them at the flooded servers is explained, and what follows.
-    fn forged(&mut self, servers: &[Endpoint], now: Timestamp) {
-        for server in servers {
-            let Some(number) = self.memory.number_of(server.device) else { continue };
-            if let Some(device) = self.memory.devices.get_mut(number as usize) {
-                device.flooded = Timestamp(now.0.saturating_add(EXPLAINED));
-            }
-            let devices = &self.memory.devices;
-            let is_new = |client: u32| devices.get(client as usize).is_some_and(|device| !device.known);
-            self.held.forgive(number, is_new);
-        }
     }
 
     /// A connection without content.
@@ -289,7 +281,11 @@ impl Detector {
             return;
         }
         if let Some(case) = self.floods.empty(triple.server, flow, now, self.calibration.empty) {
-            self.say(case, now, out);
+            // A server that is down is missed by all who live behind a router.
+            let is_forwarded = case.source.ip == Ip::NONE && self.binding.is_router(case.source.mac);
+            if !is_forwarded && !self.crowds.goes_on(flow.server.device, now) {
+                self.say(case, now, out);
+            }
         }
     }
 
@@ -300,6 +296,9 @@ impl Detector {
         goes_on: GoesOn,
         out: &mut Vec<Finding>,
     ) -> Option<Triple> {
+        if self.was_made_up(flow) {
+            return None;
+        }
         let triple = self.memory.triple_of_flow(flow)?;
         let growth = self.memory.growth(flow, goes_on);
         let Growth { packets, .. } = growth;
@@ -307,8 +306,7 @@ impl Detector {
             self.say(case, now, out);
         }
         let counts = grown(&growth);
-        let is_leaving = self.memory.devices.get(triple.server as usize).is_some_and(Device::is_outside);
-        if is_leaving
+        if self.is_outside(triple.server)
             && self.learned == Learned::Yes
             && let Some(case) = outside::leaving(&mut self.memory, triple, flow, &counts, now)
         {
@@ -331,8 +329,8 @@ impl Detector {
     fn is_due(&mut self, triple: Triple, now: Timestamp) -> bool {
         let device = |number: u32| self.memory.devices.get(number as usize);
         let flooded = device(triple.server).is_some_and(|server| now < server.flooded);
-        let explained =
-            device(triple.client).is_some_and(|client| now < client.explained || flooded && !client.known);
+        let explained = device(triple.client)
+            .is_some_and(|client| now < client.explained || (flooded && !client.known && !client.proven));
         let Some(pair) = self.memory.pairs.get_mut(&triple) else { return false };
         let is_due = !explained && (pair.reported.0 == 0 || now.since(pair.reported) >= REARM);
         if is_due || pair.reported.0 != 0 {
@@ -350,12 +348,17 @@ impl Detector {
 
     /// A triple that benign time does not hold.
     fn new_contact(&mut self, triple: Triple, flow: &FlowRecord, now: Timestamp, out: &mut Vec<Finding>) {
-        let failed = is_failed(flow);
         let is_edge = self.crosses_edge(triple);
-        // A flow met midway may be seen from the wrong end, and began before anybody looked.
-        if flow.visibility == Visibility::Midstream || self.is_reverse_known(triple, flow) {
+        let is_heard = flow.state != FlowState::OneWay;
+        // A flow met midway may be seen from the wrong end, and began before anybody looked. Who never sent anything met nobody.
+        if flow.visibility == Visibility::Midstream
+            || self.is_reverse_known(triple, flow)
+            || (!is_heard && flow.packets.out == 0)
+        {
             return;
         }
+        // From outside anybody can send a datagram: it is a contact when it is answered.
+        let failed = is_failed(flow) || (is_edge && !is_heard && self.is_outside(triple.client));
         if self.learned == Learned::Yes && is_edge && !failed {
             if let Some(case) = outside::rhythm(&mut self.beacons, &self.index, &self.memory, triple, flow) {
                 self.say(case, now, out);
@@ -364,7 +367,8 @@ impl Detector {
                 && let Some(case) =
                     outside::contact(&self.index, &self.memory, triple, flow, &self.calibration)
             {
-                self.hold(Waiting { accused: triple.client, triple, is_operation: false, case }, now);
+                let proof = self.proof_of(triple.client);
+                self.hold(Waiting { accused: triple.client, triple, proof, is_operation: false, case }, now);
             }
             return;
         }
@@ -382,8 +386,11 @@ impl Detector {
                 return;
             }
         }
+        // What outsiders try without success is no novelty: scans count it.
+        let is_noise = failed && is_edge && self.is_outside(triple.client);
         if let Some(surprise) = surprise
             && flow.protocol != 1
+            && !is_noise
             && self.is_due(triple, now)
         {
             self.hold_novelty(triple, &surprise, flow, now);
@@ -391,8 +398,11 @@ impl Detector {
     }
 
     fn crosses_edge(&self, triple: Triple) -> bool {
-        let outside = |number: u32| self.memory.devices.get(number as usize).is_some_and(Device::is_outside);
-        outside(triple.client) != outside(triple.server)
+        self.is_outside(triple.client) != self.is_outside(triple.server)
+    }
+
+    fn is_outside(&self, number: u32) -> bool {
+        self.memory.devices.get(number as usize).is_some_and(Device::is_outside)
     }
 
     fn is_reverse_known(&self, triple: Triple, flow: &FlowRecord) -> bool {
@@ -459,7 +469,10 @@ impl Detector {
             flows: vec![flow.id],
         };
         if severity > Severity::Low || surprise.bits() >= 1.3 || self.announce(accused, now) {
-            self.hold(Waiting { accused, triple, is_operation: false, case }, now);
+            self.hold(
+                Waiting { accused, triple, proof: self.proof_of(accused), is_operation: false, case },
+                now,
+            );
         }
     }
 
@@ -533,7 +546,10 @@ impl Detector {
             evidence: vec![surprise.evidence],
             flows: vec![activity.flow],
         };
-        self.hold(Waiting { accused: triple.client, triple, is_operation: true, case }, activity.at);
+        self.hold(
+            Waiting { accused: triple.client, triple, proof: Proof::Shown, is_operation: true, case },
+            activity.at,
+        );
     }
 
     /// Refusals of a client that has no custom here: guesses, or input that is not understood.
@@ -550,12 +566,12 @@ impl Detector {
 
     fn query(&mut self, activity: &Activity<'_>, out: &mut Vec<Finding>) {
         let now = activity.at;
-        if let Some(server) = self.memory.device(&activity.server)
+        if let Some(server) = self.memory.device(&activity.server, Proof::Shown)
             && let Some(server) = self.memory.devices.get_mut(server as usize)
         {
             server.resolver = true;
         }
-        let Some(client) = self.memory.device(&activity.client) else { return };
+        let Some(client) = self.memory.device(&activity.client, Proof::Shown) else { return };
         // A resolver asks for others; the client that asked it is judged.
         if self.memory.devices.get(client as usize).is_some_and(|device| device.resolver) {
             return;

@@ -31,8 +31,8 @@ pub struct Evidence {
     pub baseline: f64,
     /// Observations behind the baseline.
     pub n: u64,
-    /// Probability of the value on benign time; 0 where it is a rule and not a statistic.
-    pub p: f64,
+    /// Probability of the value on benign time, above 0 and at most 1; none where it is a rule and not a statistic.
+    pub p: Option<f64>,
 }
 
 /// A cause for an incident: findings of one source and kind are grouped into one incident by the engine.

@@ -19,11 +19,11 @@ const AGAIN: u64 = 5 * SECOND;
 /// Sources and services that are told apart within a window.
 const PLACES: usize = 4;
 
-const FLOOD: &[Technique] = &[Technique("T1499.001"), Technique("T1498"), Technique("T0814")];
+pub(crate) const FLOOD: &[Technique] = &[Technique("T1499.001"), Technique("T1498"), Technique("T0814")];
 
 /// The commonest few of a stream (Misra-Gries): what has more than a fifth of it is among them.
 #[derive(Clone, Copy, Debug)]
-struct Commonest<T> {
+pub(crate) struct Commonest<T> {
     places: [Option<(T, u32)>; PLACES],
 }
 
@@ -34,7 +34,7 @@ impl<T> Default for Commonest<T> {
 }
 
 impl<T: PartialEq + Copy> Commonest<T> {
-    fn add(&mut self, item: T) {
+    pub(crate) fn add(&mut self, item: T) {
         if let Some((_, count)) = self.places.iter_mut().flatten().find(|(known, _)| *known == item) {
             *count += 1;
         } else if let Some(free) = self.places.iter_mut().find(|place| place.is_none()) {
@@ -47,7 +47,7 @@ impl<T: PartialEq + Copy> Commonest<T> {
     }
 
     /// The commonest, if it has at least the given share of all.
-    fn leader(&self, all: u32, percent: u32) -> Option<T> {
+    pub(crate) fn leader(&self, all: u32, percent: u32) -> Option<T> {
         let (item, count) = self.places.iter().flatten().max_by_key(|(_, count)| *count)?;
         (u64::from(*count) * 100 >= u64::from(all) * u64::from(percent)).then_some(*item)
     }
@@ -115,14 +115,15 @@ impl Floods {
         }
         // Many ports are a scan, which the fan-out explains.
         let (_, port) = window.ports.leader(window.empty, 60)?;
-        let source = window.source()?;
+        let source = window.source(limit)?;
         window.told = now;
         if window.began.0 == 0 {
             window.began = window.rise;
         }
         let rate = f64::from(window.empty);
+        let forged = if source.ip.is_none() { ", from many addresses" } else { "" };
         let text = format!(
-            "{} opened {} connections without content to {} port {port} within {} s; the most seen in benign time is {usual}",
+            "{} opened {} connections without content{forged} to {} port {port} within {} s; the most seen in benign time is {usual}",
             name(&source),
             window.empty,
             name(&flow.server),
@@ -151,12 +152,14 @@ impl Floods {
 }
 
 impl Window {
-    /// Whom to accuse: the commonest device, or, where the addresses are forged, the station that sends them all.
-    fn source(&self) -> Option<Endpoint> {
+    /// Whom to accuse: the commonest device, or, where there is none, the station that sends for many addresses. Such as were never
+    /// met are a crowd, which is told sooner.
+    fn source(&self, limit: u32) -> Option<Endpoint> {
         let sample = self.sample?;
         match self.devices.leader(self.empty, 50) {
             Some(device) if sample.device == device => Some(sample),
             Some(device) => Some(Endpoint { device, ip: address_of(device), mac: mac_of(device), ..sample }),
+            None if self.empty < limit.saturating_mul(2) => None,
             None => {
                 let mac = self.macs.leader(self.empty, 50)?;
                 Some(Endpoint { device: DeviceKey::Mac(mac), ip: abi::address::Ip::NONE, mac, ..sample })

@@ -1,13 +1,15 @@
 //! Novelties wait a few seconds, so that a better explanation of the same source (a scan, a flood, an operation) may take their place.
 
-use crate::finding::{Finding, Severity};
-use crate::memory::Triple;
+use crate::finding::{Evidence, Finding, Severity};
+use crate::memory::{Proof, Triple};
 use crate::record::FlowId;
 use crate::say::{Case, NAMED};
 use abi::address::Timestamp;
 
 /// Novelties that wait at a time.
 const WAITING: usize = 4096;
+/// Those of them against devices that were part of no conversation: made-up addresses leave room for devices.
+const ALLEGED: usize = WAITING / 2;
 /// Evidences that a merged finding keeps.
 const EVIDENCES: usize = 4;
 
@@ -17,6 +19,8 @@ pub(crate) struct Waiting {
     /// The device that it accuses, by number.
     pub(crate) accused: u32,
     pub(crate) triple: Triple,
+    /// Whether the accused is there, as far as was known then.
+    pub(crate) proof: Proof,
     /// An operation speaks louder than the flow that carries it.
     pub(crate) is_operation: bool,
     pub(crate) case: Case,
@@ -32,7 +36,15 @@ pub(crate) struct Held {
 impl Held {
     /// Keeps a novelty until `due`, or until the first of the same device is due.
     pub(crate) fn hold(&mut self, due: Timestamp, waiting: Waiting) {
-        if self.waiting.len() >= WAITING {
+        let is_alleged = |(_, other): &&(Timestamp, Waiting)| other.proof == Proof::Alleged;
+        let is_full = match waiting.proof {
+            Proof::Shown => self.waiting.len() >= WAITING,
+            // Looked at only where it may be so.
+            Proof::Alleged => {
+                self.waiting.len() >= ALLEGED && self.waiting.iter().filter(is_alleged).count() >= ALLEGED
+            }
+        };
+        if is_full || self.waiting.len() >= WAITING {
             self.lost += 1;
             return;
         }
@@ -54,11 +66,9 @@ impl Held {
         taken
     }
 
-    /// Takes back what waits against new clients of a server: their addresses are forged.
-    pub(crate) fn forgive(&mut self, server: u32, is_new: impl Fn(u32) -> bool) {
-        self.waiting.retain(|(_, Waiting { accused, triple, .. })| {
-            *accused != triple.client || triple.server != server || !is_new(*accused)
-        });
+    /// Takes back what waits and is explained.
+    pub(crate) fn forgive(&mut self, is_explained: impl Fn(&Waiting) -> bool) {
+        self.waiting.retain(|(_, waiting)| !is_explained(waiting));
     }
 
     /// Takes back the flow-level novelty of one client and server, which a better finding names.
@@ -117,6 +127,11 @@ impl Held {
     }
 }
 
+/// A rule has no probability, and is stronger than any.
+fn is_rarer(evidence: &Evidence, known: &Evidence) -> bool {
+    known.p.is_some_and(|known| evidence.p.is_none_or(|p| p < known))
+}
+
 fn join(case: &mut Case, more: Case) {
     case.first = case.first.min(more.first);
     case.last = case.last.max(more.last);
@@ -138,7 +153,7 @@ fn join(case: &mut Case, more: Case) {
         // The rarest of one kind of evidence stands for all of it.
         let has_room = case.evidence.len() < EVIDENCES;
         match case.evidence.iter_mut().find(|known| known.id == evidence.id) {
-            Some(known) if evidence.p < known.p => *known = evidence,
+            Some(known) if is_rarer(&evidence, known) => *known = evidence,
             None if has_room => case.evidence.push(evidence),
             Some(_) | None => {}
         }

@@ -5,7 +5,9 @@ use crate::baseline::{Baseline, Calibration, KnownDevice, KnownPair, KnownZone};
 use crate::binding::Binding;
 use crate::dns::{Purpose, Zones};
 use crate::flood::Floods;
-use crate::memory::{GoesOn, Memory, Pair, Triple, asked, grown, is_idle_visit, is_never_open, opened};
+use crate::memory::{
+    GoesOn, Memory, Pair, Proof, Triple, asked, grown, is_idle_visit, is_never_open, opened,
+};
 use crate::names::Names;
 use crate::norm::{Counts, Figure, WINDOW, log2_milli};
 use crate::record::{Activity, FlowRecord, Sighting};
@@ -89,10 +91,10 @@ impl Learner {
         self.pass(activity.at);
         self.names.learn(activity);
         if activity.app == App::Dns
-            && let Some(client) = self.memory.device(&activity.client)
+            && let Some(client) = self.memory.device(&activity.client, Proof::Shown)
         {
             let _case_of_benign_time = self.zones.query(client, activity, Purpose::Learn);
-            if let Some(server) = self.memory.device(&activity.server)
+            if let Some(server) = self.memory.device(&activity.server, Proof::Shown)
                 && let Some(server) = self.memory.devices.get_mut(server as usize)
             {
                 server.resolver = true;

@@ -12,6 +12,8 @@ use rustc_hash::FxHashMap;
 
 /// Devices that are remembered.
 pub(crate) const DEVICES: usize = 65_536;
+/// Those of them that were part of no conversation: made-up addresses leave room for devices.
+const ALLEGED: usize = DEVICES / 2;
 /// Services and operations that are remembered.
 pub(crate) const ACTS: usize = 65_536;
 /// Triples that are remembered.
@@ -39,6 +41,8 @@ pub(crate) struct Device {
     pub(crate) class: DeviceType,
     /// It was there in benign time.
     pub(crate) known: bool,
+    /// It was part of a conversation, so it is no made-up address.
+    pub(crate) proven: bool,
     /// Payload that it sends out of the site, by the minute.
     pub(crate) outside: Meter,
     pub(crate) outside_norm: PairNorm,
@@ -84,11 +88,30 @@ pub(crate) struct Growth {
 pub(crate) struct Memory {
     device_numbers: FxHashMap<DeviceKey, u32>,
     pub(crate) devices: Vec<Device>,
+    /// Devices that were part of no conversation.
+    alleged: usize,
     act_numbers: FxHashMap<ActKey, u32>,
     pub(crate) acts: Vec<Act>,
     pub(crate) pairs: FxHashMap<Triple, Pair>,
     totals: FxHashMap<FlowId, Growth>,
     pub(crate) overflow: Overflow,
+}
+
+/// Whether a device is there, or only its address was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It was part of a conversation.
+    Shown,
+    /// Whoever writes addresses into frames could have made what was seen of it.
+    Alleged,
+}
+
+impl Proof {
+    /// What a flow proves of its ends. Hosts answer every echo request (RFC 1122 section 3.2.2.6), so an answer proves nothing.
+    pub(crate) fn by(flow: &FlowRecord) -> Proof {
+        let is_mutual = flow.packets.out > 0 && flow.packets.back > 0;
+        if is_mutual && flow.protocol != 1 && !is_never_open(flow) { Proof::Shown } else { Proof::Alleged }
+    }
 }
 
 /// Whether both ends of a flow are single hosts, and its purpose is not the network's own upkeep.
@@ -109,7 +132,8 @@ pub(crate) fn is_failed(flow: &FlowRecord) -> bool {
     match flow.state {
         FlowState::SynSent | FlowState::Rejected => true,
         // A UDP sender that never hears back is a failure only where an answer is the rule: ICMP echo, or an empty probe.
-        FlowState::OneWay => flow.protocol == 1 || flow.payload.out == 0,
+        // Who never sent anything failed at nothing: the other end sends unasked.
+        FlowState::OneWay => flow.packets.out > 0 && (flow.protocol == 1 || flow.payload.out == 0),
         FlowState::TwoWay
         | FlowState::HalfOpen
         | FlowState::Established
@@ -150,6 +174,7 @@ impl Memory {
                 mac: known.mac,
                 class: known.class,
                 known: true,
+                proven: true,
                 outside: Meter::default(),
                 outside_norm: PairNorm::new(known.outside),
                 explained: Timestamp(0),
@@ -170,9 +195,13 @@ impl Memory {
         memory
     }
 
-    pub(crate) fn device(&mut self, end: &Endpoint) -> Option<u32> {
+    pub(crate) fn device(&mut self, end: &Endpoint, proof: Proof) -> Option<u32> {
         if let Some(&number) = self.device_numbers.get(&end.device) {
             if let Some(device) = self.devices.get_mut(number as usize) {
+                if proof == Proof::Shown && !device.proven {
+                    device.proven = true;
+                    self.alleged = self.alleged.saturating_sub(1);
+                }
                 if device.class == DeviceType::Unknown {
                     device.class = end.class;
                 }
@@ -186,12 +215,17 @@ impl Memory {
             }
             return Some(number);
         }
+        if proof == Proof::Alleged && self.alleged >= ALLEGED {
+            self.overflow.devices += 1;
+            return None;
+        }
         self.add_device(Device {
             key: end.device,
             ip: end.ip,
             mac: end.mac,
             class: end.class,
             known: false,
+            proven: proof == Proof::Shown,
             outside: Meter::default(),
             outside_norm: PairNorm::default(),
             explained: Timestamp(0),
@@ -207,6 +241,7 @@ impl Memory {
             return None;
         }
         let number = u32::try_from(self.devices.len()).ok()?;
+        self.alleged += usize::from(!device.proven);
         self.device_numbers.insert(device.key, number);
         self.devices.push(device);
         Some(number)
@@ -238,8 +273,9 @@ impl Memory {
         if !is_conversation(flow) {
             return None;
         }
-        let client = self.device(&flow.client)?;
-        let server = self.device(&flow.server)?;
+        let proof = Proof::by(flow);
+        let client = self.device(&flow.client, proof)?;
+        let server = self.device(&flow.server, proof)?;
         let key = ActKey::of_flow(flow);
         let act = self.act(key, || Act::service(key, flow.app))?;
         if flow.app != App::Unknown
@@ -256,8 +292,8 @@ impl Memory {
         if !is_host(&activity.client) || !is_host(&activity.server) {
             return None;
         }
-        let client = self.device(&activity.client)?;
-        let server = self.device(&activity.server)?;
+        let client = self.device(&activity.client, Proof::Shown)?;
+        let server = self.device(&activity.server, Proof::Shown)?;
         let key = ActKey::of_operation(activity.app, activity.op, activity.subject);
         let act = self.act(key, || Act::operation(key, activity.app, activity.op, activity.subject))?;
         Some(Triple { client, server, act })

@@ -16,17 +16,17 @@ const RAREST: f64 = 1e-12;
 
 /// A measured surprise.
 pub(crate) fn measured(id: &'static str, value: f64, baseline: f64, n: u64, p: f64) -> Evidence {
-    Evidence { id, value, baseline, n, p: p.clamp(RAREST, 1.0) }
+    Evidence { id, value, baseline, n, p: Some(p.clamp(RAREST, 1.0)) }
 }
 
 /// A rule that was met; no probability.
 pub(crate) fn ruled(id: &'static str, value: f64, baseline: f64) -> Evidence {
-    Evidence { id, value, baseline, n: 0, p: 0.0 }
+    Evidence { id, value, baseline, n: 0, p: None }
 }
 
 /// Surprise of one evidence.
 pub(crate) fn surprise(evidence: &Evidence) -> f64 {
-    if evidence.p <= 0.0 { RULE } else { -evidence.p.log10() }
+    evidence.p.map_or(RULE, |p| -p.log10())
 }
 
 /// The tail of a normal distribution above `z`, by the bound of Chernoff: simple, and never too sure.

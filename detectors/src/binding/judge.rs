@@ -1,8 +1,8 @@
 //! Judging sightings against the bindings.
 
 use super::{
-    ASKED, ASKED_COLD, Binding, FLOOD, FLOOD_SPAN, FORGED, IN_USE, MINUTE, OWNERS, Owner, ROUTER, Station,
-    UNASKED, Usual, is_address, is_virtual,
+    ASKED, ASKED_COLD, Binding, FLOOD, FLOOD_SPAN, FORGED, Fresh, IN_USE, MINUTE, OWNERS, Owner, ROUTER,
+    SAME_FLOOD, STRANGERS, Station, Strangers, UNASKED, Usual, is_address, is_virtual,
 };
 use crate::finding::{Severity, Technique};
 use crate::memory::Memory;
@@ -16,7 +16,7 @@ const TAKEOVER: &[Technique] = &[Technique("T1557"), Technique("T1036")];
 const ROGUE_DHCP: &[Technique] = &[Technique("T1557.003"), Technique("T0830")];
 const ROGUE_ROUTER: &[Technique] = &[Technique("T1557"), Technique("T0830")];
 const MAC_FLOOD: &[Technique] = &[Technique("T1557"), Technique("T1040"), Technique("T1499")];
-const FORGING: &[Technique] = &[Technique("T1036"), Technique("T1498")];
+pub(crate) const FORGING: &[Technique] = &[Technique("T1036"), Technique("T1498")];
 const SWEEP: &[Technique] = &[Technique("T1018"), Technique("T1046"), Technique("T0846")];
 const BRIDGING: &[Technique] = &[Technique("T1599"), Technique("T1557")];
 
@@ -39,29 +39,37 @@ impl Binding {
             Learned::Yes => FLOOD,
             Learned::No => FLOOD.saturating_mul(5),
         };
-        let due = self.flood_told.0 == 0 || sighting.at.since(self.flood_told) >= MINUTE;
-        if due && !fresh.is_empty() && self.flood >= least.max(usual.new_stations.saturating_mul(4)) {
-            // The forged addresses name nobody: one finding a minute stands for all of them.
-            self.flood_told = sighting.at;
-            out.push(self.mac_flood(sighting, usual));
+        let is_overrun = !fresh.is_empty() && self.flood >= least.max(usual.new_stations.saturating_mul(4));
+        if is_overrun {
+            self.overrun = sighting.at;
         }
+        let since = sighting.at.since(self.flood_told);
+        if is_overrun && (self.flood_told.0 == 0 || since >= MINUTE) {
+            // The forged addresses name nobody: one finding a minute stands for all of them, in the name of the first.
+            if self.flood_told.0 == 0 || since >= SAME_FLOOD {
+                self.flood_source = (sighting.frame_mac, sighting.ip);
+            }
+            self.flood_told = sighting.at;
+            out.push(self.mac_flood(usual));
+        }
+        let fresh = if fresh.is_empty() { Fresh::No } else { Fresh::Yes };
         self.vlan(sighting, memory, out);
         match sighting.kind {
             SightingKind::ArpRequest { .. } => {
                 self.sweep(sighting, usual, memory, out);
-                self.claim(sighting, (memory, told), usual, out);
+                self.claim(sighting, (memory, told), (usual, fresh), out);
             }
             SightingKind::ArpReply { target, asked } => {
                 // An announcement tells a station's own address to itself or to nobody (RFC 5227 section 3).
                 if !asked && target != sighting.ip && is_address(target) {
                     self.unasked(sighting, (memory, told), out);
                 }
-                self.claim(sighting, (memory, told), usual, out);
+                self.claim(sighting, (memory, told), (usual, fresh), out);
             }
-            SightingKind::NeighbourAdvertisement => self.claim(sighting, (memory, told), usual, out),
+            SightingKind::NeighbourAdvertisement => self.claim(sighting, (memory, told), (usual, fresh), out),
             SightingKind::Frame => {
                 self.forged(sighting, usual, memory, out);
-                self.claim(sighting, (memory, told), usual, out);
+                self.claim(sighting, (memory, told), (usual, fresh), out);
             }
             SightingKind::DhcpServer => self.server(sighting, usual, memory, out),
             SightingKind::RouterAdvertisement => self.router(sighting, usual, memory, out),
@@ -74,7 +82,7 @@ impl Binding {
         &mut self,
         sighting: &Sighting,
         (memory, told): (&Memory, Told<'_>),
-        usual: Usual,
+        (usual, fresh): (Usual, Fresh),
         out: &mut Vec<Case>,
     ) {
         let Sighting { at, mac, ip, frame_mac, .. } = *sighting;
@@ -95,7 +103,10 @@ impl Binding {
                 self.lost += 1;
             } else if !is_frame || ip.is_internal() {
                 let macs = [mac, Mac::NONE];
-                self.owners.insert(ip, Owner { macs, last: at, confirmed: !is_frame, known: false });
+                self.owners.insert(
+                    ip,
+                    Owner { macs, last: at, confirmed: !is_frame, known: false, strangers: Strangers::NONE },
+                );
             }
             return;
         };
@@ -107,7 +118,8 @@ impl Binding {
         if !owner.confirmed {
             // Only frames spoke for the owner so far, and a router's frames carry the addresses of others.
             if !is_frame {
-                *owner = Owner { macs: [mac, Mac::NONE], last: at, confirmed: true, known: false };
+                *owner = Owner { macs: [mac, Mac::NONE], confirmed: true, ..*owner };
+                owner.last = at;
             }
             return;
         }
@@ -123,8 +135,22 @@ impl Binding {
         let case = if has_own && !is_frame {
             self.spoofing(sighting, mac, "B2", (memory, told))
         } else {
+            // A station that shows nothing but the claim may be made up, and so may the next: they are one cause.
+            let is_stranger = !has_own && !claimant.known;
+            if is_stranger {
+                if owner.strangers.claim(mac, at, fresh) {
+                    self.strangers.claim(mac, at, Fresh::Yes);
+                } else if self.strangers.count >= STRANGERS {
+                    self.strangers.claim(mac, at, fresh);
+                }
+            }
             let owner = *owner;
-            takeover(sighting, &owner, has_own, (memory, told))
+            let claimants = match is_stranger {
+                false => Strangers::NONE,
+                true if self.strangers.count >= STRANGERS => self.strangers,
+                true => owner.strangers,
+            };
+            takeover(sighting, &owner, (has_own, claimants), (memory, told))
         };
         out.extend(case);
     }
@@ -215,13 +241,18 @@ impl Binding {
             station_.fresh = 0;
         }
         station_.fresh = station_.fresh.saturating_add(1);
-        if station_.fresh < FORGED {
+        let (count, own) = (station_.fresh, station_.own);
+        if count < FORGED {
             return;
         }
-        let source = station(memory, sighting.frame_mac, station_.own);
-        let text =
-            format!("{} sent from {} new addresses within ten seconds", sighting.frame_mac, station_.fresh);
-        let evidence = vec![ruled("B8", f64::from(station_.fresh), 1.0)];
+        self.forges(sighting.frame_mac, sighting.at);
+        // Each doubling is told, not each address.
+        if !count.is_power_of_two() {
+            return;
+        }
+        let source = station(memory, sighting.frame_mac, own);
+        let text = format!("{} sent from {count} new addresses within ten seconds", sighting.frame_mac);
+        let evidence = vec![ruled("B8", f64::from(count), 1.0)];
         out.push(case(
             sighting,
             ("address-forging", Severity::Medium, FORGING),
@@ -297,8 +328,13 @@ impl Binding {
         {
             return;
         }
-        let owner =
-            Owner { macs: [sighting.mac, Mac::NONE], last: sighting.at, confirmed: true, known: true };
+        let owner = Owner {
+            macs: [sighting.mac, Mac::NONE],
+            last: sighting.at,
+            confirmed: true,
+            known: true,
+            strangers: Strangers::NONE,
+        };
         self.owners.insert(sighting.ip, owner);
         if let Some(station) = self.stations.get_mut(&sighting.mac) {
             station.own = sighting.ip;
@@ -333,25 +369,33 @@ impl Binding {
     }
 
     /// B7: more new stations than a switch can remember.
-    fn mac_flood(&self, sighting: &Sighting, usual: Usual) -> Case {
-        let mac = sighting.frame_mac;
+    fn mac_flood(&self, usual: Usual) -> Case {
+        let (mac, ip) = self.flood_source;
         let source = Endpoint {
             device: DeviceKey::Mac(mac),
-            ip: sighting.ip,
+            ip,
             mac,
             port: 0,
             class: abi::device::DeviceType::Unknown,
             segment: None,
         };
         let text = format!(
-            "{} new MAC addresses within ten seconds, the latest {mac}; the most in benign time is {}",
+            "{} new MAC addresses within ten seconds, {mac} among them; the most in benign time is {}",
             self.flood, usual.new_stations
         );
         let evidence = vec![ruled("B7", f64::from(self.flood), f64::from(usual.new_stations))];
-        let mut found =
-            case(sighting, ("mac-flood", Severity::High, MAC_FLOOD), source, vec![], (text, evidence));
-        found.first = self.flood_start;
-        found
+        Case {
+            first: self.flood_start,
+            last: self.flood_told,
+            kind: "mac-flood",
+            severity: Severity::High,
+            techniques: MAC_FLOOD,
+            source,
+            targets: vec![],
+            text,
+            evidence,
+            flows: vec![],
+        }
     }
 }
 
@@ -359,28 +403,35 @@ impl Binding {
 fn takeover(
     sighting: &Sighting,
     owner: &Owner,
-    has_own: bool,
+    (has_own, strangers): (bool, Strangers),
     (memory, told): (&Memory, Told<'_>),
 ) -> Option<Case> {
     let in_use = sighting.at.since(owner.last) < IN_USE && owner.last.0 != 0;
     let owner_mac = owner.macs.first().copied().unwrap_or(Mac::NONE);
     let own = if has_own { Ip::NONE } else { sighting.ip };
-    let source = station(memory, sighting.mac, own);
+    let accused = if strangers.count > 1 { strangers.first } else { sighting.mac };
+    let source = station(memory, accused, own);
     let (kind, severity) = if in_use || has_own {
         ("address-takeover", Severity::Medium)
     } else {
         ("address-moved", Severity::Low)
     };
-    if told(source.device, kind) {
+    // More than ever is no repetition; each doubling is enough.
+    let count = strangers.count.max(1);
+    if told(source.device, kind) && !(count > 1 && count.is_power_of_two()) {
         return None;
     }
-    let text = format!(
-        "{} uses {}, which belongs to {owner_mac}{}",
-        sighting.mac,
-        sighting.ip,
-        if in_use { " and was in use by it within ten minutes" } else { "" }
-    );
-    let evidence = vec![ruled("B1", 1.0, 0.0)];
+    let while_in_use = if in_use { " and was in use by it within ten minutes" } else { "" };
+    let text = if count > 1 {
+        format!(
+            "{count} stations or more that show no other address use addresses of others, such as {}, which belongs to \
+             {owner_mac}{while_in_use}: their MAC addresses are forged, and {accused} was only the first",
+            sighting.ip,
+        )
+    } else {
+        format!("{accused} uses {}, which belongs to {owner_mac}{while_in_use}", sighting.ip)
+    };
+    let evidence = vec![ruled("B1", f64::from(count), 0.0)];
     let targets = vec![station(memory, owner_mac, sighting.ip)];
     Some(case(sighting, (kind, severity, TAKEOVER), source, targets, (text, evidence)))
 }

@@ -147,3 +147,122 @@ fn routers_and_virtual_addresses_may_speak_for_many() {
     watch.sees(&sighting(reply(false, ward(1).ip), shared, NOW));
     assert_eq!(watch.end(), vec![]);
 }
+
+/// A station with an address that was made up.
+fn nameless(number: u64, ip: Ip) -> Endpoint {
+    let [.., a, b, c] = number.to_be_bytes();
+    let mac = Mac([2, 9, 9, a, b, c]);
+    Endpoint { device: abi::address::DeviceKey::Mac(mac), ip, mac, ..rogue() }
+}
+
+#[test]
+fn an_address_on_very_many_stations_is_one_cause_with_its_count() {
+    for spacing in [0, 1] {
+        let mut watch = Watch::new();
+        watch.sees(&sighting(reply(true, ward(1).ip), pump(1), NOW));
+        for number in 0..150u64 {
+            let seconds = NOW + 1 + number * spacing;
+            watch.sees(&sighting(reply(false, Ip::NONE), nameless(number, pump(1).ip), seconds));
+            watch.detector.tick(crate::scene::at(seconds), &mut watch.said);
+        }
+        let said = watch.end();
+        assert_eq!(loud(&said), ["address-takeover"]);
+        assert!(said.iter().all(|finding| finding.source.mac == nameless(0, pump(1).ip).mac), "{said:#?}");
+        assert!(said.iter().all(|finding| finding.targets[0].mac == pump(1).mac));
+        let most = said.iter().map(|finding| finding.evidence[0].value).fold(0.0, f64::max);
+        assert!(most >= 128.0, "{most}");
+        let last = said.last().unwrap();
+        assert!(last.text.contains("stations or more that show no other address"), "{}", last.text);
+    }
+}
+
+#[test]
+fn a_device_that_takes_an_address_among_made_up_stations_is_accused_itself() {
+    let mut watch = Watch::new();
+    watch.sees(&sighting(reply(true, ward(1).ip), pump(1), NOW));
+    let known = Endpoint { ip: pump(1).ip, ..ward(3) };
+    for number in 0..100u64 {
+        watch.sees(&sighting(reply(false, Ip::NONE), nameless(number, pump(1).ip), NOW + 1));
+        if number == 50 {
+            watch.sees(&sighting(reply(false, ward(1).ip), known, NOW + 1));
+        }
+        // And a stranger that takes another's address.
+        if number == 60 {
+            watch.sees(&sighting(reply(false, Ip::NONE), nameless(999, pump(2).ip), NOW + 1));
+        }
+    }
+    let said = watch.end();
+    let mut accused: Vec<_> = said.iter().map(|finding| (finding.kind, finding.source.mac)).collect();
+    accused.sort_unstable();
+    accused.dedup();
+    let first = ("address-takeover", nameless(0, pump(1).ip).mac);
+    let stranger = nameless(999, pump(2).ip).mac;
+    assert_eq!(accused.len(), 3, "{accused:?}");
+    assert!(accused.contains(&first));
+    assert!(accused.contains(&("arp-spoofing", ward(3).mac)));
+    assert!(accused.iter().any(|(_, mac)| *mac == stranger));
+}
+
+#[test]
+fn very_many_stations_with_an_address_of_another_each_are_one_cause() {
+    let mut watch = Watch::new();
+    let addresses: Vec<Ip> = (1..=60).map(|number| Ip::v4([10, 0, 20, number])).collect();
+    for (number, ip) in (5000..).zip(&addresses) {
+        watch.sees(&sighting(reply(true, ward(1).ip), nameless(number, *ip), NOW));
+    }
+    for (number, ip) in (0..).zip(addresses.iter().cycle().take(600)) {
+        watch.sees(&sighting(reply(false, Ip::NONE), nameless(number, *ip), NOW + 1 + number / 10));
+    }
+    let said = watch.end();
+    let mut accused: Vec<Mac> = said.iter().map(|finding| finding.source.mac).collect();
+    accused.sort_unstable();
+    accused.dedup();
+    assert!(accused.len() <= usize::try_from(STRANGERS).unwrap(), "{accused:?}");
+    assert!(said.iter().any(|finding| finding.evidence[0].value >= 256.0));
+}
+
+#[test]
+fn a_station_that_claims_very_many_addresses_is_one_cause() {
+    let mut watch = Watch::new();
+    for number in 1..=6 {
+        watch.sees(&sighting(reply(true, ward(1).ip), pump(number), NOW));
+    }
+    for number in 1..=6 {
+        let claim = Endpoint { ip: pump(number).ip, ..rogue() };
+        watch.sees(&sighting(reply(false, ward(1).ip), claim, NOW + u64::from(number)));
+    }
+    let said = watch.end();
+    assert_eq!(loud(&said), ["arp-spoofing"], "{said:#?}");
+    assert!(said.iter().all(|finding| finding.source.mac == rogue().mac));
+}
+
+/// Frames of `count` stations never seen before, all within `span` seconds.
+fn crowd(watch: &mut Watch, count: u64, start: u64, span: u64) {
+    for number in 0..count {
+        let [.., a, b] = number.to_be_bytes();
+        let station = nameless((start - NOW) * 1000 + number, Ip::v4([172, 16, a, b]));
+        watch.sees(&sighting(SightingKind::Frame, station, start + number * span / count));
+    }
+}
+
+#[test]
+fn a_flood_of_stations_is_told_once_a_minute_in_the_name_of_the_first() {
+    let mut watch = Watch::new();
+    for round in 0..13u64 {
+        crowd(&mut watch, 400, NOW + round * 10, 10);
+    }
+    let said = watch.end();
+    let floods: Vec<_> = said.iter().filter(|finding| finding.kind == "mac-flood").collect();
+    assert_eq!(floods.len(), 3, "within two minutes and ten seconds");
+    assert!(floods.iter().all(|flood| flood.source.device == floods[0].source.device));
+}
+
+#[test]
+fn without_a_baseline_a_flood_of_stations_needs_a_thousand_of_them() {
+    let mut watch = Watch::cold();
+    crowd(&mut watch, 999, NOW, 5);
+    assert_eq!(loud(&watch.end()), [""; 0]);
+    let mut watch = Watch::cold();
+    crowd(&mut watch, 1000, NOW, 5);
+    assert_eq!(loud(&watch.end()), ["mac-flood"]);
+}

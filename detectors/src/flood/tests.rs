@@ -1,6 +1,10 @@
 use super::*;
+use crate::baseline::KnownStation;
+use crate::detector::Detector;
 use crate::record::Both;
-use crate::scene::{NOW, PACS, at, flow, refused, ward};
+use crate::scene::{NOW, PACS, Watch, at, flow, learned, loud, mac, refused, ward};
+use crate::settings::Settings;
+use abi::address::Ip;
 
 #[test]
 fn a_flood_is_told_when_its_limit_is_passed_and_follows_benign_time() {
@@ -38,4 +42,25 @@ fn packets_poured_without_answer_are_a_flood_and_a_conversation_is_none() {
     assert!(pouring(&stream, 40_000, 30_000, at(NOW + 5)).is_none());
     let upload = FlowRecord { protocol: 6, payload: Both { out: 1 << 30, back: 0 }, ..stream };
     assert!(pouring(&upload, 40_000, 0, at(NOW + 5)).is_none());
+}
+
+#[test]
+fn a_server_that_is_down_does_not_accuse_the_router_of_its_clients() {
+    let gateway = mac(1, 1);
+    let said = |is_router: bool| {
+        let mut baseline = learned();
+        let vlans = vec![];
+        let station =
+            KnownStation { mac: gateway, own: Ip::NONE, vlans, is_router, leases: false, advertises: false };
+        baseline.stations.push(station);
+        let detector = Detector::new(Settings::default(), Some(baseline));
+        let mut watch = Watch { detector, said: Vec::new() };
+        for number in 0..1000u64 {
+            let client = Endpoint { mac: gateway, ..ward(1 + (number % 4) as u8) };
+            watch.whole(&refused(number, client, PACS(), 104, NOW + number / 200));
+        }
+        loud(&watch.end())
+    };
+    assert_eq!(said(true), [""; 0]);
+    assert_eq!(said(false), ["connection-flood"]);
 }

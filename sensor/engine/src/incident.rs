@@ -3,7 +3,7 @@
 use crate::output::Incident;
 use abi::address::{DeviceKey, SECOND};
 use abi::table::RuleId;
-use detectors::finding::Finding;
+use detectors::finding::{Finding, Severity};
 use rustc_hash::FxHashMap;
 
 /// Findings of one source and kind that are no further apart belong to one incident. Long enough for the pauses of a slow
@@ -11,6 +11,8 @@ use rustc_hash::FxHashMap;
 const QUIET: u64 = 5 * 60 * SECOND;
 /// Incidents of one run that are kept; what comes after is counted.
 const MOST: usize = 10_000;
+/// Notices among them: many harmless novelties leave room for an attack.
+const MOST_LOW: usize = MOST / 2;
 const TARGETS: usize = 16;
 const FLOWS: usize = 32;
 const EVIDENCES: usize = 8;
@@ -19,6 +21,8 @@ const EVIDENCES: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Incidents {
     all: Vec<Incident>,
+    /// Notices among them, as they were opened.
+    low: usize,
     latest: FxHashMap<(DeviceKey, &'static str), usize>,
     /// Findings that found no room.
     pub(crate) overflows: u64,
@@ -34,10 +38,12 @@ impl Incidents {
             join(incident, finding);
             return;
         }
-        if self.all.len() >= MOST {
+        let is_low = finding.severity == Severity::Low;
+        if self.all.len() >= MOST || (is_low && self.low >= MOST_LOW) {
             self.overflows += 1;
             return;
         }
+        self.low += usize::from(is_low);
         self.latest.insert(key, self.all.len());
         let Finding {
             first,
@@ -84,12 +90,16 @@ impl Incidents {
     }
 }
 
-/// The strongest finding speaks for the incident; times, targets and flows add up.
+/// The strongest finding speaks for the incident, of equally strong ones the larger; times, targets and flows add up.
 fn join(incident: &mut Incident, finding: Finding) {
     incident.first = incident.first.min(finding.first);
     incident.last = incident.last.max(finding.last);
     incident.findings += 1;
-    if (finding.severity, finding.score) > (incident.severity, incident.score) {
+    let strength = (finding.severity, finding.score);
+    let known = (incident.severity, incident.score);
+    // Repeated findings of what goes on count on: the last of them says how much it was in all.
+    let goes_on = strength == known && counts_on(incident, &finding);
+    if strength > known || goes_on {
         incident.text = finding.text;
         incident.evidence = finding.evidence;
         incident.evidence.truncate(EVIDENCES);
@@ -113,6 +123,13 @@ fn join(incident: &mut Incident, finding: Finding) {
             incident.flows.push(flow);
         }
     }
+}
+
+/// Whether a finding measures more of what the incident says already, or as much of it from its very beginning on.
+fn counts_on(incident: &Incident, finding: &Finding) -> bool {
+    let (Some(new), Some(old)) = (finding.evidence.first(), incident.evidence.first()) else { return false };
+    let is_later = finding.first == incident.first && finding.last >= incident.last;
+    new.id == old.id && (new.value > old.value || (is_later && new.value >= old.value))
 }
 
 #[cfg(test)]

@@ -279,9 +279,9 @@ pub(crate) fn incident() -> Incident {
                12 unasked ARP replies."
             .to_owned(),
         evidence: vec![
-            Surprise { id: "B1", value: 12.0, baseline: 0.0, n: 540, p: 0.0 },
-            Surprise { id: "E3", value: 0.333_333_333, baseline: 1e-9, n: 12, p: 3.4e-11 },
-            Surprise { id: "E4", value: f64::INFINITY, baseline: 0.0, n: 0, p: 1.0 },
+            Surprise { id: "B1", value: 12.0, baseline: 0.0, n: 540, p: None },
+            Surprise { id: "E3", value: 0.333_333_333, baseline: 1e-9, n: 12, p: Some(3.4e-11) },
+            Surprise { id: "E4", value: f64::INFINITY, baseline: 0.0, n: 0, p: Some(1.0) },
         ],
         score: 18.25,
         flows: vec![FlowId(3), FlowId(12)],

@@ -1,6 +1,6 @@
 //! Findings become incidents: one source, one kind, one incident, as long as it goes on.
 
-use super::{EVIDENCES, FLOWS, Incidents, MOST, QUIET, TARGETS};
+use super::{EVIDENCES, FLOWS, Incidents, MOST, MOST_LOW, QUIET, TARGETS};
 use abi::address::{DeviceKey, Ip, Mac, Timestamp};
 use abi::device::DeviceType;
 use detectors::finding::{Evidence, Finding, Severity, Technique};
@@ -19,7 +19,7 @@ fn endpoint(last: u8, port: u16) -> Endpoint {
 }
 
 fn finding(source: u8, kind: &'static str, at: u64) -> Finding {
-    let evidence = Evidence { id: "E1", value: 1.0, baseline: 0.0, n: 1, p: 0.01 };
+    let evidence = Evidence { id: "E1", value: 1.0, baseline: 0.0, n: 1, p: Some(0.01) };
     Finding {
         first: Timestamp(at),
         last: Timestamp(at + 1),
@@ -75,12 +75,43 @@ fn the_strongest_finding_speaks_for_the_incident() {
 }
 
 #[test]
+fn of_equally_strong_findings_the_larger_speaks() {
+    let measured = |value, at| {
+        let evidence = vec![Evidence { id: "F3", value, baseline: 200.0, n: 0, p: None }];
+        Finding { evidence, text: format!("{value}"), ..finding(1, "flood", at) }
+    };
+    let mut incidents = Incidents::default();
+    for (value, at) in [(200.0, 1), (900.0, 2), (500.0, 3)] {
+        incidents.add(measured(value, at), None);
+    }
+    let other = Evidence { id: "F1", value: 5000.0, baseline: 0.0, n: 0, p: None };
+    incidents.add(Finding { evidence: vec![other], ..finding(1, "flood", 4) }, None);
+    let all = incidents.finish();
+    assert_eq!((all[0].text.as_str(), all[0].evidence[0].value, all[0].findings), ("900", 900.0, 4));
+}
+
+#[test]
+fn of_equally_large_findings_of_one_beginning_the_last_speaks() {
+    let told = |first, at, text: &str| Finding {
+        first: Timestamp(first),
+        last: Timestamp(at),
+        text: text.to_owned(),
+        ..finding(1, "flood", at)
+    };
+    let mut incidents = Incidents::default();
+    for (first, at, text) in [(1, 5, "5 of it"), (1, 9, "9 of it"), (10, 11, "another")] {
+        incidents.add(told(first, at, text), None);
+    }
+    assert_eq!(incidents.finish()[0].text, "9 of it");
+}
+
+#[test]
 fn an_incident_stays_small_however_long_it_goes_on() {
     let mut incidents = Incidents::default();
     for at in 0..1000 {
         let many = Finding {
             targets: (0..100).map(|port| endpoint(100, port)).collect(),
-            evidence: vec![Evidence { id: "E1", value: 1.0, baseline: 0.0, n: 1, p: 0.01 }; 50],
+            evidence: vec![Evidence { id: "E1", value: 1.0, baseline: 0.0, n: 1, p: Some(0.01) }; 50],
             flows: (0..100).map(|flow| FlowId(at * 100 + flow)).collect(),
             ..finding(1, "scan", at)
         };
@@ -92,6 +123,18 @@ fn an_incident_stays_small_however_long_it_goes_on() {
         (all[0].targets.len(), all[0].flows.len(), all[0].evidence.len()),
         (TARGETS, FLOWS, EVIDENCES)
     );
+}
+
+#[test]
+fn notices_leave_room_for_an_attack() {
+    let mut incidents = Incidents::default();
+    for index in 0..u64::try_from(MOST).unwrap() {
+        let at = index * (QUIET + 2);
+        incidents.add(Finding { severity: Severity::Low, ..finding(1, "new-device", at) }, None);
+    }
+    incidents.add(finding(2, "scan", 5), None);
+    assert_eq!(incidents.overflows, u64::try_from(MOST - MOST_LOW).unwrap());
+    assert!(incidents.finish().iter().any(|one| one.kind == "scan"));
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod bytes;
 mod conversations;
 mod devices;
 mod flows;
+mod forged;
+mod mends;
 mod run;
 mod time;
 mod verdicts;

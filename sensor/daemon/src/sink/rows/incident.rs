@@ -39,5 +39,11 @@ pub(crate) fn incident(out: &mut Json, row: &Incident, names: &Names<'_>) {
 fn evidence(out: &mut Json, found: &Evidence) {
     out.raw(br#"{"id":"#).text(found.id).raw(br#","value":"#).fixed(found.value, 6);
     out.raw(br#","baseline":"#).fixed(found.baseline, 6).raw(br#","n":"#).number(found.n);
-    out.raw(br#","p":"#).probability(found.p).raw(b"}");
+    out.raw(br#","p":"#);
+    match found.p {
+        Some(p) => out.probability(p),
+        // A rule was met: nothing was estimated.
+        None => out.raw(b"null"),
+    }
+    .raw(b"}");
 }

@@ -2,7 +2,7 @@
 
 use crate::say::{Case, NAMED};
 use abi::address::{DeviceKey, SECOND, Timestamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Findings of one source and kind are repeated no sooner than this, unless they are of twice the size.
 const REPEAT: u64 = 5 * SECOND;
@@ -30,6 +30,8 @@ struct Said {
 pub(crate) struct Told {
     said: FxHashMap<(DeviceKey, &'static str), Said>,
     waiting: Vec<(Timestamp, Case)>,
+    /// Sources and kinds of what waits: every claim of an address asks for them.
+    queued: FxHashSet<(DeviceKey, &'static str)>,
 }
 
 /// Whether a kind of finding is explained by others of its station, of which the rest come later.
@@ -45,7 +47,7 @@ impl Told {
     /// Whether a finding of this source and kind was said a moment ago, or waits to be.
     pub(crate) fn is_known(&self, device: DeviceKey, kind: &'static str, now: Timestamp) -> bool {
         self.said.get(&(device, kind)).is_some_and(|said| now.since(said.at) < REPEAT)
-            || self.waiting.iter().any(|(_, case)| (case.source.device, case.kind) == (device, kind))
+            || self.queued.contains(&(device, kind))
     }
 
     /// Whether a case is only a repetition, or another finding of its station explains it.
@@ -85,6 +87,7 @@ impl Told {
         let device = case.source.device;
         if case.kind == "address-forging" {
             self.waiting.retain(|(_, other)| other.source.device != device || other.kind == case.kind);
+            self.queued.retain(|&(other, kind)| other != device || kind == case.kind);
         }
         let is_full = self.waiting.len() >= WAITING;
         let same = self.waiting.iter_mut().find(|(_, other)| {
@@ -94,7 +97,10 @@ impl Told {
             Some((_, known)) if known.kind == case.kind => join(known, case),
             Some(_) => {}
             None if is_full => return Some(case),
-            None => self.waiting.push((Timestamp(now.0.saturating_add(WAIT)), case)),
+            None => {
+                self.queued.insert((device, case.kind));
+                self.waiting.push((Timestamp(now.0.saturating_add(WAIT)), case));
+            }
         }
         None
     }
@@ -107,6 +113,9 @@ impl Told {
         let waiting = std::mem::take(&mut self.waiting);
         let (due, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(due, _)| *due <= now);
         self.waiting = later;
+        for (_, case) in &due {
+            self.queued.remove(&(case.source.device, case.kind));
+        }
         due.into_iter().map(|(_, case)| case).collect()
     }
 

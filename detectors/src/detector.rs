@@ -72,7 +72,7 @@ impl Detector {
         Detector {
             settings,
             learned,
-            index: Index::new(&memory),
+            index: Index::new(&memory, &baseline.pairs),
             memory,
             limits,
             binding: Binding::from_baseline(&baseline.bindings, &baseline.stations),

@@ -1,6 +1,7 @@
 //! Questions that novelty asks of a baseline: who else does this, how many do, and how often does this client do something new.
 
 use crate::act::{ActKey, is_controlled, is_personal, is_server, nature};
+use crate::baseline::KnownPair;
 use crate::memory::{Device, Memory, Triple};
 use abi::address::{Ip, Mac};
 use abi::device::DeviceType;
@@ -77,14 +78,17 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Counts over what the memory holds from a baseline.
-    pub(crate) fn new(memory: &Memory) -> Index {
-        let mut triples: Vec<(Triple, u32)> = memory
-            .pairs
+    /// Counts over what a baseline says of pairs; the memory has its devices.
+    pub(crate) fn new(memory: &Memory, pairs: &[KnownPair]) -> Index {
+        let mut triples: Vec<(Triple, u32)> = pairs
             .iter()
-            .filter(|(_, pair)| pair.norm.is_known())
-            .map(|(triple, pair)| (*triple, pair.norm.windows))
+            .filter(|pair| pair.norm.windows > 0)
+            .map(|pair| {
+                let KnownPair { client, server, act, .. } = *pair;
+                (Triple { client, server, act }, pair.norm.windows)
+            })
             .collect();
+        // A baseline that was learned lists them in this order.
         triples.sort_unstable();
         let mut index = Index {
             kins: kins(memory, &triples),

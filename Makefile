@@ -15,11 +15,12 @@ AT_LEAST ?= 8
 WARDLINE := cargo run --quiet --release --locked -p daemon --bin wardline --
 FUZZ_SECONDS ?= 10
 
-.PHONY: help setup demo test lint deny fuzz fmt clean
+.PHONY: help setup demo test mutants lint deny fuzz fmt clean
 
 help:
 	@echo "make demo   replay the recorded hospital and compare what is found with its labels"
 	echo "make test   the whole test suite"
+	echo "make mutants  proves that the comparison of the judge with the reference notices mistakes (minutes)"
 	echo "make lint   format, lints and licences only"
 	echo "make fmt    format the code"
 	echo "make clean  remove what was built"
@@ -84,6 +85,10 @@ test: setup lint fuzz
 	else
 		cargo test --workspace --locked --no-fail-fast
 	fi
+
+# The comparison of the judge with the reference must go red for each mistake that is written into a copy of the judge.
+mutants: setup
+	@WARDLINE_MUTANTS=1 cargo test --locked -p reference --test it -- --nocapture mutations::
 
 lint: setup deny
 	@cargo fmt --all --check

@@ -28,9 +28,7 @@ pub(crate) struct Trials(BTreeMap<(u16, u8), RuleId>);
 impl Trials {
     /// The rule that would decide on an access.
     pub(crate) fn find(&self, tables: &Tables, access: Access) -> Option<RuleId> {
-        let pair = u16::from_be_bytes([SegmentId::number(access.from), SegmentId::number(access.to)]);
-        let row = tables.pair_row.get(usize::from(pair)).copied()?;
-        self.0.get(&(row, access.service.0)).copied()
+        self.0.get(&(tables.row(access.from, access.to), access.service.0)).copied()
     }
 }
 
@@ -51,10 +49,12 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
             return None;
         }
     };
-    let mut tables = Tables::boxed();
-    fill(&mut tables.tcp_class, &classes.tcp);
-    fill(&mut tables.udp_class, &classes.udp);
-    fill(&mut tables.protocol_class, &classes.protocols);
+    let tables = Tables::boxed();
+    (0..=u16::MAX).zip(&classes.tcp).for_each(|(port, class)| tables.set_tcp_class(port, *class));
+    (0..=u16::MAX).zip(&classes.udp).for_each(|(port, class)| tables.set_udp_class(port, *class));
+    (0..=u8::MAX)
+        .zip(&classes.protocols)
+        .for_each(|(number, class)| tables.set_protocol_class(number, *class));
     let order = Order::new(policy, &classes);
     let mut rows: HashMap<Vec<Slot>, u16> = HashMap::new();
     let mut trials = Trials::default();
@@ -72,7 +72,7 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
                 }
                 None => {
                     let number = u16::try_from(next).unwrap_or(u16::MAX);
-                    write_row(&mut tables, number, &slots, &mut trials);
+                    write_row(&tables, number, &slots, &mut trials);
                     rows.insert(slots, number);
                     number
                 }
@@ -90,10 +90,6 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
 
 fn segment(number: usize) -> Option<SegmentId> {
     u8::try_from(number).ok().and_then(SegmentId::new)
-}
-
-fn fill(table: &mut [ServiceClass], classes: &[ServiceClass]) {
-    table.iter_mut().zip(classes).for_each(|(slot, class)| *slot = *class);
 }
 
 /// What holds between a pair of segments (0 is unassigned) where no rule does.
@@ -212,15 +208,15 @@ fn row(asked: &[&Asked<'_>], to: usize, default: Cell, count: usize, decides: &m
     slots
 }
 
-fn write_row(tables: &mut Tables, row: u16, slots: &[Slot], trials: &mut Trials) {
-    let begin = usize::from(row).saturating_mul(CLASSES);
-    let cells = tables.cells.iter_mut().skip(begin).take(CLASSES);
+fn write_row(tables: &Tables, row: u16, slots: &[Slot], trials: &mut Trials) {
     // Classes beyond the last are met by no port; they say the same as class 0, which no service holds.
     let rest = std::iter::repeat(slots.first().copied().unwrap_or_default());
-    for ((class, cell), (packed, trial)) in cells.enumerate().zip(slots.iter().copied().chain(rest)) {
-        *cell = packed;
-        if let (Some(rule), Ok(class), true) = (RuleId::new(trial), u8::try_from(class), class < slots.len())
-        {
+    for (class, (packed, trial)) in (0..=u8::MAX).zip(slots.iter().copied().chain(rest)) {
+        // The row is below its bound: it was counted when it was numbered.
+        if tables.set_cell(row, ServiceClass(class), packed.cell()).is_err() {
+            return;
+        }
+        if let (Some(rule), true) = (RuleId::new(trial), usize::from(class) < slots.len()) {
             trials.0.insert((row, class), rule);
         }
     }

@@ -32,7 +32,7 @@ const ACTIONS: &[(&str, Action)] = &[("allow", Action::Allow), ("deny", Action::
 
 /// What happens to an access whose initiator or responder is in no segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unassigned {
+pub enum Unassigned {
     /// What holds between segments, only counted.
     Observe,
     /// What holds between segments, counted and told.

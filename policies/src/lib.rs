@@ -25,6 +25,7 @@ mod hash;
 mod ports;
 mod prefix;
 mod resolve;
+mod resolved;
 mod scalar;
 mod suggest;
 mod text;
@@ -36,13 +37,14 @@ mod tests;
 use std::fmt;
 
 use abi::device::DeviceType;
-use abi::state::{PlacedBy, State};
+use abi::state::{Identities, PlacedBy, State};
 use abi::table::{Access, Action, Full, Mode, RuleId, SegmentId, Tables};
 
 pub use diagnostic::{Code, Colour, Diagnostic, Diagnostics, Related, Severity};
-pub use draft::Criticality;
+pub use draft::{Criticality, Unassigned};
 pub use prefix::Prefix;
 pub use resolve::Segment;
+pub use resolved::{PlainPorts, PlainRule, Resolved, resolved};
 
 use compile::Trials;
 use diagnostic::{Mistake, Mistakes};
@@ -102,14 +104,19 @@ pub struct Compiled {
 /// # Errors
 /// Every mistake of all sources, warnings included, as soon as one of them is an error.
 pub fn compile(sources: &[Source]) -> Result<Compiled, Diagnostics> {
-    let mut ordered: Vec<&Source> = sources.iter().collect();
-    ordered.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
-    let texts: Vec<Text<'_>> = ordered.iter().map(|source| Text::new(&source.name, &source.text)).collect();
+    let texts = ordered(sources);
     let mut mistakes = Mistakes::new(&texts);
     match program(&texts, &mut mistakes) {
         Some(parts) if mistakes.errors() == 0 => Ok(parts.compiled(&texts, mistakes.finish())),
         Some(_) | None => Err(mistakes.finish()),
     }
+}
+
+/// The texts in the order of their names.
+fn ordered(sources: &[Source]) -> Vec<Text<'_>> {
+    let mut ordered: Vec<&Source> = sources.iter().collect();
+    ordered.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
+    ordered.into_iter().map(|source| Text::new(&source.name, &source.text)).collect()
 }
 
 /// What a compilation makes.
@@ -124,7 +131,7 @@ fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
     if mistakes.errors() > 0 {
         return None;
     }
-    if let Err((segment, full)) = place(&policy.segments, &mut State::boxed()) {
+    if let Err((segment, full)) = place(&policy.segments, State::boxed().identities()) {
         let span = policy.declared.get(usize::from(segment.0.get()).wrapping_sub(1)).copied();
         mistakes.add(
             Mistake::new(
@@ -191,11 +198,8 @@ impl Parts {
     }
 }
 
-/// Writes what the segments select into the identities, in the place of what was there; tells the segment for which
-/// there is no room.
-fn place(segments: &[Segment], state: &mut State) -> Result<(), (SegmentId, Full)> {
-    let identities = &mut state.identities;
-    identities.forget_segments();
+/// Writes what the segments select into identities that place nobody; tells the segment for which there is no room.
+fn place(segments: &[Segment], identities: &Identities) -> Result<(), (SegmentId, Full)> {
     for segment in segments {
         let full = |full| (segment.id, full);
         for prefix in &segment.prefixes {
@@ -213,14 +217,16 @@ fn place(segments: &[Segment], state: &mut State) -> Result<(), (SegmentId, Full
 
 impl Compiled {
     /// Puts the policy into force: tables and placements by MAC address, prefix and VLAN take the place of those
-    /// before, and one generation is published. Placements by class are forgotten too; the engine makes them again.
+    /// before, with one change of generation. Placements by class are forgotten too; the engine makes them again.
     ///
     /// # Errors
     /// [`Full`] where the state has no room left beside its routers. A compiled policy fits an empty state.
-    pub fn install(&self, state: &mut State) -> Result<(), Full> {
-        state.tables.copy_from(&self.tables);
-        let placed = place(&self.segments, state);
-        state.publish();
+    pub fn install(&self, state: &State) -> Result<(), Full> {
+        let next = state.idle();
+        next.tables.copy_from(&self.tables);
+        next.identities.take_routers(state.identities());
+        let placed = place(&self.segments, &next.identities);
+        state.swap();
         placed.map_err(|(_, full)| full)
     }
 

@@ -8,7 +8,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use read::{read_ethernet, read_ip, read_link_payload};
+pub use read::{Bytes, read_ethernet, read_frame, read_ip, read_link_payload};
 
 /// IP protocol numbers (IANA) that the judge tells apart.
 pub mod protocol {

@@ -10,19 +10,19 @@ impl Tables {
     #[expect(unsafe_code, reason = "1.3 MB would overflow the stack before a safe initialiser could move it")]
     pub fn boxed() -> Box<Tables> {
         let tables = Box::<Tables>::new_zeroed();
-        // SAFETY: `Tables` is made of `u8`, `u16` and `u32` arrays behind transparent wrappers; zeros are valid in all.
+        // SAFETY: `Tables` is made of arrays of shared integers (`cell`); zeros are valid in all.
         unsafe { tables.assume_init() }
     }
 }
 
 impl State {
-    /// An empty state on the heap: nobody is placed, everything is allowed and observed, the generation is 1.
-    #[expect(unsafe_code, reason = "40 MB would overflow the stack before a safe initialiser could move it")]
+    /// An empty state on the heap: nobody is placed, everything is allowed and observed, the generation is 2.
+    #[expect(unsafe_code, reason = "80 MB would overflow the stack before a safe initialiser could move it")]
     pub fn boxed() -> Box<State> {
         let state = Box::<State>::new_zeroed();
-        // SAFETY: every field of `State`, down to the last table entry, is an unsigned integer, an array of them or a
-        // transparent wrapper around one (entries and packed verdicts hold numbers, not enums); zeros are valid in all.
-        let mut state = unsafe { state.assume_init() };
+        // SAFETY: every field of `State`, down to the last table entry, is a shared integer (`cell`) or an array of them
+        // (entries hold numbers, not enums); zeros are valid in all.
+        let state = unsafe { state.assume_init() };
         state.publish();
         state
     }

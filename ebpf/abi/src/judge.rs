@@ -7,13 +7,16 @@
 //! 4. Otherwise the tables decide on (segment of the source, segment of the destination, class of the port).
 //! 5. TCP whose opening was not seen is allowed if either side may open it, as `Midstream`.
 
+mod hot;
 mod slow;
 #[cfg(test)]
 mod tests;
 
+pub use hot::glance;
+
 use crate::address::{Mac, Timestamp};
 use crate::headers::{Fragment, Headers, ether_type, protocol};
-use crate::state::{Key, Now, State, tick};
+use crate::state::{Key, Moment, PackedVerdict, Share, State, mac_of, mac_word, reason};
 use crate::table::{Access, Action, Mode, RuleId, SegmentId, ServiceClass};
 
 /// Judges one frame at a time. `frame_len` counts bytes on the wire. Total: never fails, never panics.
@@ -27,31 +30,173 @@ use crate::table::{Access, Action, Mode, RuleId, SegmentId, ServiceClass};
 ///
 /// let mut arp = [0xff; 42];
 /// arp[12..14].copy_from_slice(&[0x08, 0x06]);
-/// let judged = judge(&mut State::boxed(), read_ethernet(&arp).headers(), 42, Timestamp(0));
+/// let judged = judge(&State::boxed(), read_ethernet(&arp).headers(), 42, Timestamp(0));
 /// assert_eq!(judged.verdict.reason, Reason::Builtin(Builtin::Arp));
 /// assert_eq!(judged.verdict.fate(), Fate::Pass);
 /// # }
 /// ```
 #[inline]
-pub fn judge(state: &mut State, headers: &Headers, frame_len: u32, now: Timestamp) -> Judgement {
-    let judgement = match builtin(headers) {
-        Some(builtin) => Judgement { verdict: allowance(state, headers, builtin), event: None },
-        None if !headers.is_ip() => unreadable(state, headers),
-        None => match headers.fragment {
-            Fragment::Whole => flow(state, headers, now),
-            Fragment::First { id } => {
-                let judgement = flow(state, headers, now);
-                let now = moment(state, now);
-                if state.fragments.note(headers, id, judgement.verdict, &now) {
-                    state.counters.fragments_evicted = state.counters.fragments_evicted.wrapping_add(1);
-                }
-                judgement
-            }
-            Fragment::Later { id, offset } => later(state, headers, (id, offset), now),
-        },
+pub fn judge(state: &State, headers: &Headers, frame_len: u32, now: Timestamp) -> Judgement {
+    let mut desk = Desk::EMPTY;
+    if desk.look(state, headers, (frame_len, now)) == Look::Miss {
+        desk.place(state, headers);
+        desk.decide(state, headers);
+        desk.keep(state, headers);
+    }
+    Judgement { verdict: desk.0.packed.verdict(), event: desk.0.event.event() }
+}
+
+/// Whether the first step of a judgement was all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The flow has a verdict that holds.
+    Hit,
+    /// The other steps are needed.
+    Miss,
+}
+
+/// Where a judgement is worked out, in four steps. [`judge`] takes them at once. The kernel's machine cannot: its stack
+/// is too small, and a program of all four is too long to be proved safe.
+pub struct Desk(slow::Miss);
+
+impl Desk {
+    /// Before a judgement.
+    pub const EMPTY: Desk = Desk(slow::Miss::EMPTY);
+
+    /// Finds what is known of the frame's flow. That may be all: a cached verdict.
+    #[inline]
+    pub fn look(&mut self, state: &State, headers: &Headers, (frame_len, now): (u32, Timestamp)) -> Look {
+        let miss = &mut self.0;
+        miss.forget();
+        miss.moment = state.moment(now);
+        // Padding behind the datagram is nobody's.
+        let bytes = if headers.is_ip() { frame_len.min(headers.network_end) } else { frame_len };
+        miss.share = Share { bytes, tcp_flags: headers.tcp_flags, at: now };
+        if !has_flow(headers) {
+            return Look::Miss;
+        }
+        miss.key = Key::of(headers, miss.moment.seed);
+        let meta = mac_word(headers.src_mac) | miss.key.family;
+        if let Some(packed) = state.flows.hit(&miss.key, meta, &miss.moment, miss.share) {
+            miss.packed = packed;
+            note(state, headers, miss);
+            return Look::Hit;
+        }
+        slow::look(state, headers, miss);
+        Look::Miss
+    }
+
+    /// Finds the segments of both sides.
+    #[inline]
+    pub fn place(&mut self, state: &State, headers: &Headers) {
+        slow::place(state, headers, &mut self.0);
+    }
+
+    /// Judges a frame of a flow.
+    #[inline]
+    pub fn decide(&mut self, state: &State, headers: &Headers) {
+        if has_flow(headers) {
+            slow::decide_flow(state, headers, &mut self.0);
+        }
+    }
+
+    /// Remembers the verdict of a frame of a flow; judges what is none.
+    #[inline]
+    pub fn keep(&mut self, state: &State, headers: &Headers) {
+        let miss = &mut self.0;
+        if has_flow(headers) {
+            miss.event = slow::keep(state, headers, miss);
+            note(state, headers, miss);
+            return;
+        }
+        miss.event = flowless(state, headers, miss);
+        state.counters.add(miss.packed, 1, u64::from(miss.share.bytes));
+    }
+
+    /// What is done with the frame, after the last step.
+    #[inline]
+    pub const fn fate(&self) -> Fate {
+        self.0.packed.fate()
+    }
+
+    /// Whether there is something to tell, after the last step.
+    #[inline]
+    pub const fn has_event(&self) -> bool {
+        self.0.event.0 != PackedEvent::NONE.0
+    }
+
+    /// Verdict and event as records carry them.
+    #[inline]
+    pub(crate) const fn packed(&self) -> (PackedVerdict, PackedEvent) {
+        (self.0.packed, self.0.event)
+    }
+
+    /// The number of the segment that the access comes from, 0 for none.
+    #[inline]
+    pub const fn from_number(&self) -> u8 {
+        (self.0.packed.0 >> 24 & 0xff) as u8
+    }
+}
+
+/// Whether a frame belongs to a flow: allowances, later fragments and what cannot be read do not.
+#[inline]
+const fn has_flow(headers: &Headers) -> bool {
+    builtin(headers).is_none() && headers.is_ip() && !matches!(headers.fragment, Fragment::Later { .. })
+}
+
+/// Remembers the verdict of a first fragment for the later ones.
+#[inline]
+fn note(state: &State, headers: &Headers, miss: &slow::Miss) {
+    if let Fragment::First { id } = headers.fragment
+        && state.fragments.note(headers, id, miss.packed, &miss.moment)
+    {
+        state.counters.fragments_evicted.add(1);
+    }
+}
+
+/// What belongs to no flow.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn flowless(state: &State, headers: &Headers, miss: &mut slow::Miss) -> PackedEvent {
+    if let Some(builtin) = builtin(headers) {
+        miss.packed = PackedVerdict::allowed(builtin, miss.from, miss.to);
+        return PackedEvent::NONE;
+    }
+    let later = match headers.fragment {
+        Fragment::Later { id, offset } if headers.is_ip() => first(state, headers, (id, offset), miss),
+        Fragment::Whole | Fragment::First { .. } | Fragment::Later { .. } => PackedVerdict::NONE,
     };
-    state.counters.count(judgement.verdict, frame_len);
-    judgement
+    if !later.is_none() {
+        miss.packed = later.with_reason(reason::FRAGMENT);
+        return PackedEvent::NONE;
+    }
+    let reason = if headers.is_ip() {
+        state.counters.orphans.add(1);
+        reason::ORPHAN
+    } else {
+        state.counters.unreadable.add(1);
+        reason::UNREADABLE
+    };
+    // Without ports: class 0 of the pair.
+    let access = Access { from: miss.from, to: miss.to, service: ServiceClass(0) };
+    miss.packed = decide(state, access, &miss.moment).with_reason(reason);
+    match miss.packed.action() {
+        Action::Allow => PackedEvent::NONE,
+        Action::Deny => PackedEvent::DENIED,
+    }
+}
+
+/// No byte of a first fragment may be overwritten where the ports and flags lie (RFC 1858, RFC 3128).
+const LEAST_TCP: u16 = 20;
+
+/// The verdict of the first fragment of a later one.
+fn first(state: &State, headers: &Headers, (id, offset): (u32, u16), miss: &slow::Miss) -> PackedVerdict {
+    let overlaps = headers.protocol == protocol::TCP && offset < LEAST_TCP;
+    if overlaps { PackedVerdict::NONE } else { state.fragments.verdict(headers, id, &miss.moment) }
+}
+
+/// The decision of the tables as a verdict.
+fn decide(state: &State, access: Access, moment: &Moment) -> PackedVerdict {
+    PackedVerdict::decided(access, state.policy(moment).tables.packed(access))
 }
 
 /// A verdict, and what is worth telling beside it.
@@ -76,6 +221,34 @@ pub enum Event {
         /// The address that the flow was bound to until now.
         from: Mac,
     },
+}
+
+/// An [`Event`] in one word: a MAC address in the upper 48 bits, the kind in the lowest eight; 0 is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct PackedEvent(pub(crate) u64);
+
+const NEW_FLOW: u64 = 1;
+const DENIED: u64 = 2;
+const MAC_MOVED: u64 = 3;
+
+impl PackedEvent {
+    const NONE: PackedEvent = PackedEvent(0);
+    const NEW_FLOW: PackedEvent = PackedEvent(NEW_FLOW);
+    const DENIED: PackedEvent = PackedEvent(DENIED);
+
+    const fn mac_moved(from: Mac) -> PackedEvent {
+        PackedEvent(mac_word(from) | MAC_MOVED)
+    }
+
+    pub(crate) const fn event(self) -> Option<Event> {
+        match self.0 & 0xff {
+            NEW_FLOW => Some(Event::NewFlow),
+            DENIED => Some(Event::Denied),
+            MAC_MOVED => Some(Event::MacMoved { from: mac_of(self.0) }),
+            _ => None,
+        }
+    }
 }
 
 /// What the policy says of a frame, with the cause.
@@ -221,10 +394,6 @@ pub(crate) enum Direction {
     Backward,
 }
 
-fn moment(state: &State, now: Timestamp) -> Now {
-    Now { tick: tick(now), generation: state.epoch(), seed: state.seed }
-}
-
 /// The built-in allowance that a frame falls under.
 #[inline]
 const fn builtin(headers: &Headers) -> Option<Builtin> {
@@ -263,80 +432,5 @@ const fn discovery(headers: &Headers) -> Option<Builtin> {
         (133..=136, 255) => Some(Builtin::NeighborDiscovery),
         (130..=132 | 143, 1) => Some(Builtin::Mld),
         _ => None,
-    }
-}
-
-fn allowance(state: &State, headers: &Headers, builtin: Builtin) -> Verdict {
-    let (from, to) = if headers.is_ip() { state.identities.sides(headers) } else { (None, None) };
-    Verdict {
-        action: Action::Allow,
-        mode: Mode::Enforce,
-        reason: Reason::Builtin(builtin),
-        rule: None,
-        from,
-        to,
-        service: ServiceClass::default(),
-    }
-}
-
-/// The flow of a frame: its cached verdict, or the slow path.
-#[inline]
-fn flow(state: &mut State, headers: &Headers, now: Timestamp) -> Judgement {
-    let key = Key::of(headers);
-    let now = moment(state, now);
-    let slot = state.flows.find(&key, now.seed);
-    if let Some(entry) = slot.and_then(|slot| state.flows.entry_mut(slot))
-        && entry.generation == now.generation
-        && entry.mac() == headers.src_mac
-        && entry.is_live(now.tick)
-    {
-        entry.touch(now.tick);
-        return Judgement { verdict: entry.verdict(), event: None };
-    }
-    slow::flow(state, headers, &slow::Miss { key, slot, now })
-}
-
-/// No byte of a first fragment may be overwritten where the ports and flags lie (RFC 1858, RFC 3128).
-const LEAST_TCP: u16 = 20;
-
-fn later(state: &mut State, headers: &Headers, (id, offset): (u32, u16), now: Timestamp) -> Judgement {
-    let now = moment(state, now);
-    let overlaps = headers.protocol == protocol::TCP && offset < LEAST_TCP;
-    let first = if overlaps { None } else { state.fragments.verdict(headers, id, &now) };
-    if let Some(first) = first {
-        return Judgement { verdict: Verdict { reason: Reason::Fragment, ..first }, event: None };
-    }
-    state.counters.orphans = state.counters.orphans.wrapping_add(1);
-    by_pair(state, headers, Reason::Orphan)
-}
-
-fn unreadable(state: &mut State, headers: &Headers) -> Judgement {
-    state.counters.unreadable = state.counters.unreadable.wrapping_add(1);
-    by_pair(state, headers, Reason::Unreadable)
-}
-
-/// Without ports: class 0 of the pair.
-fn by_pair(state: &State, headers: &Headers, reason: Reason) -> Judgement {
-    let (from, to) = state.identities.sides(headers);
-    let verdict = Verdict { reason, ..decide(state, Access { from, to, service: ServiceClass::default() }) };
-    Judgement { verdict, event: denied(verdict) }
-}
-
-/// The decision of the tables as a verdict.
-fn decide(state: &State, access: Access) -> Verdict {
-    let cell = state.tables.decide(access);
-    let Access { from, to, service } = access;
-    let reason = match (cell.rule, from, to) {
-        (Some(_), _, _) => Reason::Rule,
-        (None, Some(_), Some(_)) => Reason::Default,
-        (None, None, _) | (None, _, None) => Reason::Unassigned,
-    };
-    Verdict { action: cell.action, mode: cell.mode, reason, rule: cell.rule, from, to, service }
-}
-
-const fn denied(verdict: Verdict) -> Option<Event> {
-    match verdict.action {
-        Action::Allow => None,
-        Action::Deny => Some(Event::Denied),
     }
 }

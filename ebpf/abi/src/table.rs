@@ -6,6 +6,7 @@
 use core::fmt;
 use core::num::{NonZeroU8, NonZeroU16};
 
+use crate::cell::{Cell8, Cell16, Cell32};
 use crate::headers::protocol;
 
 #[cfg(test)]
@@ -133,6 +134,16 @@ impl PackedCell {
         PackedCell(u32::from_be_bytes([high, low, mode_bits(cell.mode), action_bit(cell.action)]))
     }
 
+    /// The number of the rule, 0 for none.
+    pub(crate) const fn rule_bits(self) -> u64 {
+        (self.0 >> 16) as u64
+    }
+
+    /// Mode and action as verdicts have them: two bits and one.
+    pub(crate) const fn code_bits(self) -> u64 {
+        ((self.0 >> 7 & 6) | (self.0 & 1)) as u64
+    }
+
     /// The cell.
     pub const fn cell(self) -> Cell {
         let [high, low, mode, action] = self.0.to_be_bytes();
@@ -208,15 +219,15 @@ impl core::error::Error for Full {}
 #[repr(C)]
 pub struct Tables {
     /// Class of each TCP port.
-    pub tcp_class: [ServiceClass; 65_536],
+    tcp_class: [Cell8; 65_536],
     /// Class of each UDP port.
-    pub udp_class: [ServiceClass; 65_536],
+    udp_class: [Cell8; 65_536],
     /// Class of each other IP protocol number (ICMP, IGMP, GRE, ...).
-    pub protocol_class: [ServiceClass; 256],
+    protocol_class: [Cell8; 256],
     /// Row of each pair: `pair_row[from * 256 + to]`, segment numbers with 0 for unassigned.
-    pub pair_row: [u16; SEGMENTS * SEGMENTS],
+    pair_row: [Cell16; SEGMENTS * SEGMENTS],
     /// The rows: `cells[row * 256 + class]`.
-    pub cells: [PackedCell; ROWS * CLASSES],
+    cells: [Cell32; ROWS * CLASSES],
 }
 const _: () = assert!(size_of::<Tables>() == 2 * 65_536 + 256 + 2 * 65_536 + 4 * ROWS * CLASSES);
 
@@ -229,9 +240,20 @@ impl Tables {
     /// Decides on an access: pure, total, three dependent loads (the class was the first) however many rules there are.
     #[inline]
     pub fn decide(&self, access: Access) -> Cell {
-        let row = self.pair_row.get(pair_index(access.from, access.to)).copied().unwrap_or_default();
+        self.packed(access).cell()
+    }
+
+    #[inline]
+    pub(crate) fn packed(&self, access: Access) -> PackedCell {
+        let row = self.row(access.from, access.to);
         let at = (usize::from(row) % ROWS) * CLASSES + usize::from(access.service.0);
-        self.cells.get(at).copied().unwrap_or_default().cell()
+        PackedCell(self.cells.get(at).map_or(0, Cell32::load))
+    }
+
+    /// The row of a pair of segments.
+    #[inline]
+    pub fn row(&self, from: Option<SegmentId>, to: Option<SegmentId>) -> u16 {
+        self.pair_row.get(pair_index(from, to)).map_or(0, Cell16::load)
     }
 
     /// The class of a destination port, or of a protocol without ports.
@@ -242,54 +264,62 @@ impl Tables {
             protocol::UDP => self.udp_class.get(usize::from(dst_port)),
             other => self.protocol_class.get(usize::from(other)),
         };
-        class.copied().unwrap_or_default()
+        ServiceClass(class.map_or(0, Cell8::load))
     }
 
     /// Puts a TCP port into a class.
-    pub fn set_tcp_class(&mut self, port: u16, class: ServiceClass) {
-        if let Some(slot) = self.tcp_class.get_mut(usize::from(port)) {
-            *slot = class;
+    pub fn set_tcp_class(&self, port: u16, class: ServiceClass) {
+        if let Some(slot) = self.tcp_class.get(usize::from(port)) {
+            slot.store(class.0);
         }
     }
 
     /// Puts a UDP port into a class.
-    pub fn set_udp_class(&mut self, port: u16, class: ServiceClass) {
-        if let Some(slot) = self.udp_class.get_mut(usize::from(port)) {
-            *slot = class;
+    pub fn set_udp_class(&self, port: u16, class: ServiceClass) {
+        if let Some(slot) = self.udp_class.get(usize::from(port)) {
+            slot.store(class.0);
         }
     }
 
     /// Puts an IP protocol other than TCP and UDP into a class.
-    pub fn set_protocol_class(&mut self, protocol: u8, class: ServiceClass) {
-        if let Some(slot) = self.protocol_class.get_mut(usize::from(protocol)) {
-            *slot = class;
+    pub fn set_protocol_class(&self, protocol: u8, class: ServiceClass) {
+        if let Some(slot) = self.protocol_class.get(usize::from(protocol)) {
+            slot.store(class.0);
         }
     }
 
     /// Gives a pair of segments its row. Fails where `row` is not below [`ROWS`].
-    pub fn set_pair(&mut self, from: Option<SegmentId>, to: Option<SegmentId>, row: u16) -> Result<(), Full> {
+    pub fn set_pair(&self, from: Option<SegmentId>, to: Option<SegmentId>, row: u16) -> Result<(), Full> {
         if usize::from(row) >= ROWS {
             return Err(Full::Rows);
         }
-        let slot = self.pair_row.get_mut(pair_index(from, to)).ok_or(Full::Rows)?;
-        *slot = row;
+        self.pair_row.get(pair_index(from, to)).ok_or(Full::Rows)?.store(row);
         Ok(())
     }
 
     /// Sets one cell of a row. Fails where `row` is not below [`ROWS`].
-    pub fn set_cell(&mut self, row: u16, class: ServiceClass, cell: Cell) -> Result<(), Full> {
+    pub fn set_cell(&self, row: u16, class: ServiceClass, cell: Cell) -> Result<(), Full> {
         let at = usize::from(row) * CLASSES + usize::from(class.0);
-        let slot = self.cells.get_mut(at).ok_or(Full::Rows)?;
-        *slot = PackedCell::new(cell);
+        self.cells.get(at).ok_or(Full::Rows)?.store(PackedCell::new(cell).0);
         Ok(())
     }
 
-    /// Takes over another policy's tables in place, without a copy on the stack.
-    pub fn copy_from(&mut self, other: &Tables) {
-        self.tcp_class.copy_from_slice(&other.tcp_class);
-        self.udp_class.copy_from_slice(&other.udp_class);
-        self.protocol_class.copy_from_slice(&other.protocol_class);
-        self.pair_row.copy_from_slice(&other.pair_row);
-        self.cells.copy_from_slice(&other.cells);
+    /// Takes over another policy's tables in place.
+    pub fn copy_from(&self, other: &Tables) {
+        copy(&self.tcp_class, &other.tcp_class);
+        copy(&self.udp_class, &other.udp_class);
+        copy(&self.protocol_class, &other.protocol_class);
+        for (own, other) in self.pair_row.iter().zip(&other.pair_row) {
+            own.store(other.load());
+        }
+        for (own, other) in self.cells.iter().zip(&other.cells) {
+            own.store(other.load());
+        }
+    }
+}
+
+fn copy(own: &[Cell8], other: &[Cell8]) {
+    for (own, other) in own.iter().zip(other) {
+        own.store(other.load());
     }
 }

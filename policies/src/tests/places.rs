@@ -17,13 +17,13 @@ segments:
   vlan:  { match: { vlan: 7 } }
 ",
     );
-    let mut state = State::boxed();
+    let state = State::boxed();
     let before = state.generation();
-    policy.install(&mut state).unwrap();
+    policy.install(&state).unwrap();
     assert_ne!(state.generation(), before);
     let place = |mac: Mac, ip: &str, vlan: u16| {
         let ip = Ip::from(ip.parse::<std::net::IpAddr>().unwrap());
-        policy.segment_name(state.identities.segment_of(mac, ip, [vlan, 0]))
+        policy.segment_name(state.identities().segment_of(mac, ip, [vlan, 0]))
     };
     let known = Mac([0, 0x11, 0x22, 0x33, 0x44, 0x55]);
     assert_eq!(place(known, "10.1.2.3", 7), "mac");
@@ -41,14 +41,12 @@ segments:
 
 #[test]
 fn another_policy_takes_the_place_of_the_first() {
-    let mut state = State::boxed();
-    right("version: 1\nsegments: { a: { match: { ip: 10.0.0.0/24, vlan: 7 } } }\n")
-        .install(&mut state)
-        .unwrap();
+    let state = State::boxed();
+    right("version: 1\nsegments: { a: { match: { ip: 10.0.0.0/24, vlan: 7 } } }\n").install(&state).unwrap();
     let second = right("version: 1\nsegments: { b: { match: { ip: 10.0.1.0/24 } } }\n");
-    second.install(&mut state).unwrap();
+    second.install(&state).unwrap();
     let place = |ip: [u8; 4], vlan| {
-        second.segment_name(state.identities.segment_of(Mac::NONE, Ip::v4(ip), [vlan, 0]))
+        second.segment_name(state.identities().segment_of(Mac::NONE, Ip::v4(ip), [vlan, 0]))
     };
     assert_eq!(place([10, 0, 0, 1], 7), "unassigned");
     assert_eq!(place([10, 0, 1, 1], 0), "b");
@@ -93,14 +91,18 @@ const HOSTILE: &[(&str, &str, u8, u16)] = &[
 #[test]
 fn the_sample_policy_allows_the_day_of_the_hospital_and_denies_what_was_done_to_it() {
     let policy = right(include_str!("../../examples/hospital.yaml"));
-    let mut state = State::boxed();
-    policy.install(&mut state).unwrap();
+    let state = State::boxed();
+    policy.install(&state).unwrap();
     let decide = |from: &str, to: &str, protocol: u8, port: u16| {
         let place = |ip: &str| {
-            state.identities.segment_of(Mac::NONE, Ip::from(ip.parse::<std::net::IpAddr>().unwrap()), [0, 0])
+            state.identities().segment_of(
+                Mac::NONE,
+                Ip::from(ip.parse::<std::net::IpAddr>().unwrap()),
+                [0, 0],
+            )
         };
-        let service = state.tables.class(protocol, port);
-        state.tables.decide(Access { from: place(from), to: place(to), service })
+        let service = state.tables().class(protocol, port);
+        state.tables().decide(Access { from: place(from), to: place(to), service })
     };
     for &(from, to, protocol, port, rule) in ORDINARY {
         let cell = decide(from, to, protocol, port);

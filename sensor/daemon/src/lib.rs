@@ -7,6 +7,7 @@ pub mod capture;
 pub mod check;
 pub mod command;
 pub mod exit;
+pub mod fastpath;
 mod harmless;
 pub mod interrupt;
 pub mod learn;

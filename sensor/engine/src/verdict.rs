@@ -53,8 +53,8 @@ pub(crate) struct Guard {
 impl Guard {
     /// Puts a policy in force.
     pub(crate) fn new(policy: Compiled) -> Guard {
-        let mut state = State::boxed();
-        let overflows = u64::from(policy.install(&mut state).is_err());
+        let state = State::boxed();
+        let overflows = u64::from(policy.install(&state).is_err());
         state.publish();
         Guard { policy, state, placed: FxHashMap::default(), overflows }
     }
@@ -69,7 +69,7 @@ impl Guard {
         let mac = device.macs.first().copied().unwrap_or_default();
         let ip = device.ips.last().copied().unwrap_or_default();
         let vlan = device.vlans.first().copied().unwrap_or_default();
-        self.state.identities.segment_of(mac, ip, [vlan, 0])
+        self.state.identities().segment_of(mac, ip, [vlan, 0])
     }
 
     /// The policy.
@@ -79,7 +79,7 @@ impl Guard {
 
     /// Judges a frame that `side` of its flow sent.
     pub(crate) fn judge(&mut self, headers: &Headers, wire_len: u32, at: Timestamp, side: Side) -> Ruling {
-        let mut verdict = judge(&mut self.state, headers, wire_len, at).verdict;
+        let mut verdict = judge(&self.state, headers, wire_len, at).verdict;
         // A reply carries the segments of the flow that it answers, and a stream met midway those of the orientation that
         // is allowed; another verdict carries those of its own frame.
         match (side, verdict.reason) {
@@ -104,8 +104,8 @@ impl Guard {
 
     /// Notes that a MAC address forwards for others: it places nobody (VLAN, MAC and class are then the router's own).
     pub(crate) fn router(&mut self, mac: Mac) {
-        if !self.state.identities.is_router(mac) {
-            match self.state.identities.mark_router(mac) {
+        if !self.state.identities().is_router(mac) {
+            match self.state.identities().mark_router(mac) {
                 Ok(()) => self.state.publish(),
                 Err(_) => self.overflows += 1,
             }
@@ -126,7 +126,7 @@ impl Guard {
             }
             let Some(segment) = self.policy.segment_for_class(class) else { continue };
             // By MAC address on its own segment, by IP address beyond the router.
-            let identities = &mut self.state.identities;
+            let identities = self.state.identities();
             let mut full = 0;
             for &mac in &device.macs {
                 full += u64::from(identities.place_mac(mac, segment, PlacedBy::Class).is_err());

@@ -3,6 +3,55 @@
 use super::{Fragment, Headers, Layer, Reading, ether_type, protocol};
 use crate::address::{Ip, Mac};
 
+/// The bytes of a frame, wherever they lie: a slice in userspace, a packet in the kernel.
+pub trait Bytes {
+    /// How many there are.
+    fn captured(&self) -> usize;
+
+    /// `N` bytes from `at` on, if there are so many.
+    fn chunk<const N: usize>(&self, at: usize) -> Option<[u8; N]>;
+
+    /// How many of the first `end` bytes there are on the wire.
+    fn until(&self, end: u32) -> u32;
+
+    /// The four bytes at `at`, in network order.
+    #[inline(always)]
+    fn be32(head: &[u8], at: usize) -> Option<u64> {
+        Some(u64::from(u32::from_be_bytes(*head.get(at..)?.first_chunk()?)))
+    }
+
+    /// The eight bytes at `at`, in network order.
+    #[inline(always)]
+    fn be64(head: &[u8], at: usize) -> Option<u64> {
+        Some(u64::from_be_bytes(*head.get(at..)?.first_chunk()?))
+    }
+
+    /// The first `N` bytes where they lie; `None` also where they cannot be had without a copy.
+    fn head<const N: usize>(&self) -> Option<&[u8; N]>;
+}
+
+impl Bytes for [u8] {
+    #[inline(always)]
+    fn captured(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn chunk<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.get(at..)?.first_chunk::<N>().copied()
+    }
+
+    #[inline(always)]
+    fn until(&self, end: u32) -> u32 {
+        length(self.len()).min(end)
+    }
+
+    #[inline(always)]
+    fn head<const N: usize>(&self) -> Option<&[u8; N]> {
+        self.first_chunk::<N>()
+    }
+}
+
 /// VLAN tags that are skipped; a frame with more is cut.
 const TAGS: usize = 4;
 /// IPv6 extension headers that are walked; a chain with more is cut.
@@ -36,7 +85,7 @@ const fn stop(layer: Layer, at: usize) -> Stop {
 /// A frame that was captured short is whole as long as its headers are: lengths come from the headers.
 #[inline]
 pub fn read_ethernet(frame: &[u8]) -> Reading {
-    let Some(&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low]) = frame.first_chunk::<14>() else {
+    let Some([d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low]) = frame.chunk::<14>(0) else {
         return Reading::Cut { headers: Headers::default(), layer: Layer::Link, at: 0 };
     };
     let link = Headers {
@@ -48,10 +97,25 @@ pub fn read_ethernet(frame: &[u8]) -> Reading {
     read_link_payload(link, frame, 14)
 }
 
+/// Reads an Ethernet frame that need not lie in one piece into headers that are elsewhere than on the stack, as the
+/// kernel program must: the same as [`read_ethernet`], but for where reading stopped.
+#[inline]
+pub fn read_frame(headers: &mut Headers, frame: &(impl Bytes + ?Sized)) {
+    *headers = Headers::default();
+    let Some([d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low]) = frame.chunk::<14>(0) else {
+        return;
+    };
+    headers.dst_mac = Mac([d0, d1, d2, d3, d4, d5]);
+    headers.src_mac = Mac([s0, s1, s2, s3, s4, s5]);
+    headers.ether_type = u16::from_be_bytes([high, low]);
+    // What stopped the reading shows in the headers; the judge asks no further.
+    drop(link_payload(headers, frame, 14));
+}
+
 /// Reads an IP datagram that has no link header. Its version nibble decides; `ether_type` is set to match.
 #[inline]
 pub fn read_ip(bytes: &[u8]) -> Reading {
-    let version = bytes.first().map_or(0, |byte| byte >> 4);
+    let version = bytes.chunk::<1>(0).map_or(0, |[byte]| byte >> 4);
     let ether_type = match version {
         4 => ether_type::IPV4,
         6 => ether_type::IPV6,
@@ -63,7 +127,7 @@ pub fn read_ip(bytes: &[u8]) -> Reading {
 /// Reads on after a link header that the caller has read: `link` holds the addresses and `ether_type` names what
 /// begins at offset `at` of `bytes` (VLAN tags included). For cooked and other captures without Ethernet headers.
 #[inline]
-pub fn read_link_payload(link: Headers, bytes: &[u8], at: u16) -> Reading {
+pub fn read_link_payload(link: Headers, bytes: &(impl Bytes + ?Sized), at: u16) -> Reading {
     // The headers are written where they are returned: a copy of what was just stored in small parts would wait for it.
     let mut reading = Reading::Whole(link);
     let Reading::Whole(headers) = &mut reading else { return reading };
@@ -73,7 +137,7 @@ pub fn read_link_payload(link: Headers, bytes: &[u8], at: u16) -> Reading {
     }
 }
 
-fn link_payload(headers: &mut Headers, bytes: &[u8], start: usize) -> Result<(), Stop> {
+fn link_payload(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), start: usize) -> Result<(), Stop> {
     let mut at = start;
     if is_tag(headers.ether_type) {
         at = tags(headers, bytes, at)?;
@@ -94,10 +158,10 @@ const fn is_tag(ether_type: u16) -> bool {
 }
 
 /// Skips the VLAN tags and keeps the outer two identifiers; identifier 0 is a priority tag (IEEE 802.1Q section 9.6).
-fn tags(headers: &mut Headers, bytes: &[u8], start: usize) -> Result<usize, Stop> {
+fn tags(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), start: usize) -> Result<usize, Stop> {
     let mut at = start;
     for _ in 0..TAGS {
-        let Some(&[id_high, id_low, type_high, type_low]) = chunk::<4>(bytes, at) else {
+        let Some([id_high, id_low, type_high, type_low]) = bytes.chunk::<4>(at) else {
             return Err(stop(Layer::Link, at));
         };
         let id = u16::from_be_bytes([id_high, id_low]) & 0x0fff;
@@ -116,12 +180,12 @@ fn tags(headers: &mut Headers, bytes: &[u8], start: usize) -> Result<usize, Stop
 }
 
 /// IPv4 (RFC 791), options skipped.
-fn ipv4(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
+fn ipv4(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Result<(), Stop> {
     headers.network_offset = offset(at);
-    let Some(header) = chunk::<20>(bytes, at) else {
+    let Some(header) = bytes.chunk::<20>(at) else {
         return Err(stop(Layer::Network, at));
     };
-    let &[v, _, t0, t1, i0, i1, f0, f1, ttl, next, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
+    let [v, _, t0, t1, i0, i1, f0, f1, ttl, next, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
     let header_len = usize::from(v & 0x0f) * 4;
     if v >> 4 != 4 || header_len < 20 {
         return Err(stop(Layer::Network, at));
@@ -132,7 +196,7 @@ fn ipv4(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
     headers.protocol = next;
     let end = match usize::from(u16::from_be_bytes([t0, t1])) {
         // A segmentation offload leaves the length to the network card, so what was captured is all there is to go by.
-        0 => bytes.len(),
+        0 => bytes.captured(),
         total => at + total,
     };
     let body = at + header_len;
@@ -143,7 +207,7 @@ fn ipv4(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
     let flags = u16::from_be_bytes([f0, f1]);
     let id = u32::from(u16::from_be_bytes([i0, i1]));
     headers.fragment = fragment(id, (flags & 0x1fff) << 3, flags & 0x2000);
-    if body > bytes.len() {
+    if body > bytes.captured() {
         return Err(stop(Layer::Network, at));
     }
     if next == extension::AUTHENTICATION {
@@ -153,14 +217,15 @@ fn ipv4(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
 }
 
 /// IPv6 (RFC 8200).
-fn ipv6(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
+fn ipv6(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Result<(), Stop> {
     headers.network_offset = offset(at);
-    let Some(header) = chunk::<40>(bytes, at) else {
+    let Some(header) = bytes.chunk::<40>(at) else {
         return Err(stop(Layer::Network, at));
     };
-    let Some((&[v, _, _, _, l0, l1, next, ttl], addresses)) = header.split_first_chunk::<8>() else {
+    let Some(([v, _, _, _, l0, l1, next, ttl], addresses)) = header.split_first_chunk::<8>() else {
         return Err(stop(Layer::Network, at));
     };
+    let (v, l0, l1, next, ttl) = (*v, *l0, *l1, *next, *ttl);
     if v >> 4 != 6 {
         return Err(stop(Layer::Network, at));
     }
@@ -173,7 +238,7 @@ fn ipv6(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
     let body = at + 40;
     let end = match usize::from(u16::from_be_bytes([l0, l1])) {
         // Zero with something following is a segmentation offload or a jumbogram (RFC 2675).
-        0 if next != extension::NO_NEXT => bytes.len(),
+        0 if next != extension::NO_NEXT => bytes.captured(),
         len => body + len,
     };
     headers.network_end = length(end);
@@ -186,14 +251,14 @@ const fn is_extension(next: u8) -> bool {
 }
 
 /// Walks extension headers (RFC 8200 section 4; AH: RFC 4302) up to the transport or a later fragment.
-fn extensions(headers: &mut Headers, bytes: &[u8], start: usize) -> Result<(), Stop> {
+fn extensions(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), start: usize) -> Result<(), Stop> {
     let mut at = start;
     for _ in 0..EXTENSIONS {
         // Behind the first fragment header of a later fragment there is data, whatever the number promises.
         if !is_extension(headers.protocol) || matches!(headers.fragment, Fragment::Later { .. }) {
             return transport(headers, bytes, at);
         }
-        let Some(&[next, len, o0, o1, i0, i1, i2, i3]) = chunk::<8>(bytes, at) else {
+        let Some([next, len, o0, o1, i0, i1, i2, i3]) = bytes.chunk::<8>(at) else {
             return Err(stop(Layer::Network, at));
         };
         let len = match headers.protocol {
@@ -209,7 +274,7 @@ fn extensions(headers: &mut Headers, bytes: &[u8], start: usize) -> Result<(), S
             extension::AUTHENTICATION => (usize::from(len) + 2) * 4,
             _ => (usize::from(len) + 1) * 8,
         };
-        if at + len > bytes.len() || length(at + len) > headers.network_end {
+        if at + len > bytes.captured() || length(at + len) > headers.network_end {
             return Err(stop(Layer::Network, at));
         }
         at += len;
@@ -231,7 +296,7 @@ const fn fragment(id: u32, offset: u16, more: u16) -> Fragment {
 }
 
 /// The transport header at `at`. Lengths come from the headers, so a payload that was captured short is no cut.
-fn transport(headers: &mut Headers, bytes: &[u8], at: usize) -> Result<(), Stop> {
+fn transport(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Result<(), Stop> {
     if matches!(headers.fragment, Fragment::Later { .. }) || headers.protocol == extension::NO_NEXT {
         payload(headers, at);
         return Ok(());
@@ -259,24 +324,24 @@ fn payload(headers: &mut Headers, at: usize) {
 
 /// `Some` if a header from `at` to `end` lies within the datagram and within what was captured.
 #[inline]
-fn fits(headers: &Headers, bytes: &[u8], end: usize) -> Option<()> {
-    (end <= bytes.len() && length(end) <= headers.network_end).then_some(())
+fn fits(headers: &Headers, bytes: &(impl Bytes + ?Sized), end: usize) -> Option<()> {
+    (end <= bytes.captured() && length(end) <= headers.network_end).then_some(())
 }
 
 /// The two ports, which lie in the first four bytes of TCP, UDP and SCTP, even where the rest is missing.
 #[inline]
-fn ports(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
+fn ports(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Option<()> {
     fits(headers, bytes, at + 4)?;
-    let &[s0, s1, d0, d1] = chunk::<4>(bytes, at)?;
+    let [s0, s1, d0, d1] = bytes.chunk::<4>(at)?;
     headers.src_port = u16::from_be_bytes([s0, s1]);
     headers.dst_port = u16::from_be_bytes([d0, d1]);
     Some(())
 }
 
 /// TCP (RFC 9293 section 3.1).
-fn tcp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
+fn tcp(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Option<()> {
     ports(headers, bytes, at)?;
-    let &[data_offset, flags] = chunk::<2>(bytes, at + 12)?;
+    let [data_offset, flags] = bytes.chunk::<2>(at + 12)?;
     let len = usize::from(data_offset >> 4) * 4;
     if len < 20 {
         return None;
@@ -287,9 +352,9 @@ fn tcp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
 }
 
 /// UDP (RFC 768). Its length ends the payload before the datagram does; a first fragment announces more than it has.
-fn udp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
+fn udp(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Option<()> {
     ports(headers, bytes, at)?;
-    let &[l0, l1] = chunk::<2>(bytes, at + 4)?;
+    let [l0, l1] = bytes.chunk::<2>(at + 4)?;
     fits(headers, bytes, at + 8)?;
     payload(headers, at + 8);
     let len = u32::from(u16::from_be_bytes([l0, l1]));
@@ -310,9 +375,9 @@ fn udp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
 }
 
 /// ICMP and `ICMPv6` (RFC 792, RFC 4443): type, code and checksum must be there; payload begins after eight bytes.
-fn icmp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
+fn icmp(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Option<()> {
     fits(headers, bytes, at + 4)?;
-    let &[kind, code] = chunk::<2>(bytes, at)?;
+    let [kind, code] = bytes.chunk::<2>(at)?;
     headers.src_port = u16::from(kind);
     headers.dst_port = u16::from(code);
     payload(headers, at + 8);
@@ -320,15 +385,10 @@ fn icmp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
 }
 
 /// SCTP (RFC 9260 section 3.1).
-fn sctp(headers: &mut Headers, bytes: &[u8], at: usize) -> Option<()> {
+fn sctp(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Option<()> {
     ports(headers, bytes, at)?;
     payload(headers, at + 12);
     fits(headers, bytes, at + 12)
-}
-
-#[inline]
-fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
-    bytes.get(at..)?.first_chunk::<N>()
 }
 
 /// Header offsets stay far below 64 KiB: four tags, eight extension headers of at most 2 KiB.

@@ -1,97 +1,187 @@
 //! The slow path: frames without a cached verdict that still holds.
 
-use super::{Direction, Event, Judgement, Reason, Verdict, decide, denied};
-use crate::address::Mac;
+use super::{Direction, PackedEvent, decide};
+use crate::address::Timestamp;
 use crate::headers::{Headers, protocol};
-use crate::state::Endpoint;
-use crate::state::{Fresh, Inserted, Key, Now, Slot, State};
+use crate::state::{
+    Books, Endpoint, Inserted, Key, Moment, PackedVerdict, Ruled, Seen, Share, State, reason,
+};
 use crate::table::{Access, Action, SegmentId};
 
-/// A frame whose flow has no verdict that holds.
+/// A frame whose flow has no verdict that holds, and what was found out about it.
 pub(super) struct Miss {
+    pub(super) moment: Moment,
+    pub(super) share: Share,
     pub(super) key: Key,
-    /// Where its flow lies, if it is in the table.
-    pub(super) slot: Option<Slot>,
-    pub(super) now: Now,
+    /// The key of what it may answer.
+    back: Key,
+    /// The entry of its key, live or idle.
+    known: Option<Seen>,
+    /// The entry that it may answer.
+    asking: Option<Seen>,
+    /// The segment of the sender.
+    pub(super) from: Option<SegmentId>,
+    /// The segment of the receiver.
+    pub(super) to: Option<SegmentId>,
+    /// The segment of whoever sent what the frame may answer.
+    asker: Option<SegmentId>,
+    /// The verdict.
+    pub(super) packed: PackedVerdict,
+    /// What is to be told.
+    pub(super) event: PackedEvent,
 }
 
-/// What the table still knows of the frame's own direction.
-#[derive(Clone, Copy)]
-struct Own {
-    slot: Slot,
-    verdict: Verdict,
-    direction: Direction,
-    mac: Mac,
-    current: bool,
-}
-
-pub(super) fn flow(state: &mut State, headers: &Headers, miss: &Miss) -> Judgement {
-    let own = own(state, miss);
-    let (verdict, direction) = verdict(state, headers, miss, own.as_ref());
-    if let (Action::Allow, Direction::Forward) = (verdict.action, direction) {
-        // Frames that came too early to be replies were denied (captures put frames out of order); now they are replies.
-        state.flows.reconsider(&miss.key.reversed(), miss.now.seed);
-    }
-    let Some(own) = own else {
-        return Judgement { verdict, event: begin(state, headers, miss, (verdict, direction)) };
+impl Miss {
+    pub(super) const EMPTY: Miss = Miss {
+        moment: Moment { now: Timestamp(0), seed: 0, unused: 0, generation: 0 },
+        share: Share { bytes: 0, tcp_flags: 0, at: Timestamp(0) },
+        key: Key::NONE,
+        back: Key::NONE,
+        known: None,
+        asking: None,
+        from: None,
+        to: None,
+        asker: None,
+        packed: PackedVerdict(0),
+        event: PackedEvent::NONE,
     };
-    if let Some(entry) = state.flows.entry_mut(own.slot) {
-        entry.set_verdict(verdict, direction, miss.now.generation);
-        entry.bind(headers.src_mac);
-        entry.touch(miss.now.tick);
+
+    /// Forgets what was found out about the frame before.
+    pub(super) const fn forget(&mut self) {
+        (self.known, self.asking) = (None, None);
+        (self.from, self.to, self.asker) = (None, None, None);
+        self.event = PackedEvent::NONE;
     }
-    if !own.current {
-        state.counters.rejudged = state.counters.rejudged.wrapping_add(1);
+
+    /// The entry of its key, if it is live.
+    fn own(&self) -> Option<&Seen> {
+        self.known.as_ref().filter(|seen| seen.is_live(self.moment.now))
+    }
+}
+
+/// Finds the entries of a frame's flow and of what it may answer.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn look(state: &State, headers: &Headers, miss: &mut Miss) {
+    state.flows.find(&miss.key, &miss.moment, &mut miss.known);
+    miss.back = miss.key.reversed(miss.moment.seed);
+    if !headers.opens_tcp() {
+        state.flows.find_forward(&miss.back, &miss.moment, &mut miss.asking);
+    }
+}
+
+/// Finds the segments of the sides of a frame, and of the sender of what it may answer.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn place(state: &State, headers: &Headers, miss: &mut Miss) {
+    if !headers.is_ip() && super::builtin(headers).is_some() {
+        return;
+    }
+    let identities = &state.policy(&miss.moment).identities;
+    (miss.from, miss.to) = identities.sides(headers);
+    if let Some(asking) = &miss.asking
+        && asking.packed.generation() != miss.moment.generation
+    {
+        miss.asker = identities.segment(&Endpoint { mac: asking.mac, ip: headers.dst, vlan: asking.vlan });
+    }
+}
+
+/// Judges a frame of a flow.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn decide_flow(state: &State, headers: &Headers, miss: &mut Miss) {
+    let packed = verdict(state, headers, miss);
+    if let (Action::Allow, Direction::Forward) = (packed.action(), packed.direction()) {
+        // Frames that came too early to be replies were denied (captures put frames out of order); now they are replies.
+        state.flows.reconsider(&miss.back, &miss.moment);
+    }
+    miss.packed = packed.with_generation(miss.moment.generation);
+}
+
+/// Remembers the verdict of a frame of a flow, and says what is to be told.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn keep(state: &State, headers: &Headers, miss: &mut Miss) -> PackedEvent {
+    let packed = miss.packed;
+    let event = match miss.own() {
+        Some(own) => change(state, headers, &miss.moment, (own, packed)),
+        None => beginning(packed),
+    };
+    let ruled = Ruled { packed, mac: headers.src_mac, share: miss.share };
+    if !store(state, miss, &ruled) {
+        state.counters.add(packed, 1, u64::from(miss.share.bytes));
+    }
+    event
+}
+
+/// Keeps a verdict in the flow table, where the frame is counted then; `false` where that has no room for it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn store(state: &State, miss: &mut Miss, ruled: &Ruled) -> bool {
+    let live = miss.own().is_some();
+    if miss.back == miss.key {
+        // A flow that is its own answer (equal addresses and ports) may have just been changed.
+        miss.known = None;
+        state.flows.find(&miss.key, &miss.moment, &mut miss.known);
+    }
+    let books = Books { moment: &miss.moment, counters: &state.counters };
+    let inserted = match &miss.known {
+        Some(seen) if live => {
+            if state.flows.rule(seen, &miss.key, ruled, &books) {
+                Inserted::Free
+            } else {
+                Inserted::Contended
+            }
+        }
+        // Idle for too long to count: it begins anew at its place.
+        Some(seen) => {
+            if state.flows.renew(seen, &miss.key, ruled, &books) {
+                Inserted::Free
+            } else {
+                Inserted::Contended
+            }
+        }
+        None => state.flows.insert(&miss.key, ruled, &books),
+    };
+    match inserted {
+        Inserted::Free => return true,
+        Inserted::Evicted => {
+            state.counters.evicted.add(1);
+            return true;
+        }
+        Inserted::Refused => state.counters.refused.add(1),
+        Inserted::Contended => state.counters.contended.add(1),
+    }
+    false
+}
+
+/// What is to be told of a known flow that was judged again.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn change(
+    state: &State,
+    headers: &Headers,
+    moment: &Moment,
+    (own, packed): (&Seen, PackedVerdict),
+) -> PackedEvent {
+    if own.packed.generation() != moment.generation {
+        state.counters.rejudged.add(1);
     }
     if own.mac != headers.src_mac {
-        state.counters.mac_moved = state.counters.mac_moved.wrapping_add(1);
+        state.counters.mac_moved.add(1);
+        let identities = &state.policy(moment).identities;
         // Two routers that take turns (VRRP, HSRP) are no move of the device behind them.
-        if !(state.identities.is_router(own.mac) && state.identities.is_router(headers.src_mac)) {
-            return Judgement { verdict, event: Some(Event::MacMoved { from: own.mac }) };
+        if !(identities.is_router(own.mac) && identities.is_router(headers.src_mac)) {
+            return PackedEvent::mac_moved(own.mac);
         }
     }
-    let event = match own.verdict.action {
-        Action::Allow => denied(verdict),
-        Action::Deny => None,
-    };
-    Judgement { verdict, event }
-}
-
-fn own(state: &State, miss: &Miss) -> Option<Own> {
-    let slot = miss.slot?;
-    let entry = state.flows.entry(slot)?;
-    entry.is_live(miss.now.tick).then(|| Own {
-        slot,
-        verdict: entry.verdict(),
-        direction: entry.direction(),
-        mac: entry.mac(),
-        current: entry.generation == miss.now.generation,
-    })
-}
-
-/// Stores a flow that is new, or was idle for too long to count, and says what is to be told.
-fn begin(state: &mut State, headers: &Headers, miss: &Miss, judged: (Verdict, Direction)) -> Option<Event> {
-    let (verdict, direction) = judged;
-    let fresh = Fresh {
-        verdict,
-        direction,
-        generation: miss.now.generation,
-        mac: headers.src_mac,
-        now: miss.now.tick,
-    };
-    match miss.slot {
-        Some(slot) => state.flows.renew(slot, &miss.key, &fresh),
-        None => match state.flows.insert(&miss.key, &fresh, miss.now.seed) {
-            Inserted::Free => {}
-            Inserted::Evicted => state.counters.evicted = state.counters.evicted.wrapping_add(1),
-            Inserted::Refused => state.counters.refused = state.counters.refused.wrapping_add(1),
-        },
+    match (own.packed.action(), packed.action()) {
+        (Action::Allow, Action::Deny) => PackedEvent::DENIED,
+        (Action::Deny, _) | (_, Action::Allow) => PackedEvent::NONE,
     }
-    match (verdict.action, verdict.reason) {
-        (Action::Allow, _) => Some(Event::NewFlow),
+}
+
+/// What is to be told of a flow that begins.
+const fn beginning(packed: PackedVerdict) -> PackedEvent {
+    match (packed.action(), packed.reason()) {
+        (Action::Allow, _) => PackedEvent::NEW_FLOW,
         // The denial was told when the flow began that this frame answers.
-        (Action::Deny, Reason::Reply) => None,
-        (Action::Deny, _) => Some(Event::Denied),
+        (Action::Deny, reason::REPLY) => PackedEvent::NONE,
+        (Action::Deny, _) => PackedEvent::DENIED,
     }
 }
 
@@ -102,100 +192,99 @@ struct Accesses {
 }
 
 impl Accesses {
-    fn of(state: &State, headers: &Headers, key: &Key) -> Accesses {
-        let (from, to) = state.identities.sides(headers);
-        Accesses { forward: access(state, key, from, to), backward: access(state, &key.reversed(), to, from) }
+    fn of(state: &State, miss: &Miss) -> Accesses {
+        let Miss { key, from, to, .. } = miss;
+        let class = |port| state.policy(&miss.moment).tables.class(key.protocol(), port);
+        Accesses {
+            forward: Access { from: *from, to: *to, service: class(key.dst_port()) },
+            backward: Access { from: *to, to: *from, service: class(key.src_port()) },
+        }
     }
 }
 
-fn access(state: &State, key: &Key, from: Option<SegmentId>, to: Option<SegmentId>) -> Access {
-    Access { from, to, service: state.tables.class(key.protocol(), key.dst_port()) }
+/// The verdict of a frame.
+fn verdict(state: &State, headers: &Headers, miss: &Miss) -> PackedVerdict {
+    let accesses = Accesses::of(state, miss);
+    let known = known(state, &accesses, miss);
+    if !known.is_none() {
+        return known;
+    }
+    let answer = if headers.opens_tcp() { PackedVerdict::NONE } else { answered(state, miss) };
+    if !answer.is_none() && answer.action() == Action::Allow {
+        return answer;
+    }
+    let midstream = midstream(state, headers, miss, &accesses);
+    if !midstream.is_none() {
+        return midstream;
+    }
+    let forward = decide(state, accesses.forward, &miss.moment);
+    // If it answers what was denied, and nothing allows it for itself, the cause is that denial.
+    if !answer.is_none() && forward.action() == Action::Deny { answer } else { forward }
 }
 
-fn verdict(state: &mut State, headers: &Headers, miss: &Miss, own: Option<&Own>) -> (Verdict, Direction) {
-    let accesses = Accesses::of(state, headers, &miss.key);
-    if let Some(judged) = own.and_then(|own| known(state, &accesses, own)) {
-        return judged;
-    }
-    let answered = if headers.opens_tcp() { None } else { answered(state, headers, miss) };
-    if let Some(answered) = answered
-        && answered.action == Action::Allow
-    {
-        return (answered, Direction::Backward);
-    }
+/// TCP whose opening was not seen, if either side may open it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn midstream(state: &State, headers: &Headers, miss: &Miss, accesses: &Accesses) -> PackedVerdict {
     // A flow that was seen to open has a direction; only where none was seen either side may be the initiator.
-    let midstream = headers.protocol == protocol::TCP
-        && !headers.opens_tcp()
-        && own.is_none_or(|own| own.verdict.reason == Reason::Midstream);
-    let forward = decide(state, accesses.forward);
-    if midstream {
-        let backward = decide(state, accesses.backward);
-        // SYN and ACK together come from the responder (RFC 9293 section 3.5), so that way is looked at first.
-        let candidates = if headers.answers_tcp() {
-            [(backward, Direction::Backward), (forward, Direction::Forward)]
-        } else {
-            [(forward, Direction::Forward), (backward, Direction::Backward)]
-        };
-        if let Some((verdict, direction)) = candidates.into_iter().find(|(v, _)| v.action == Action::Allow) {
-            return (Verdict { reason: Reason::Midstream, ..verdict }, direction);
-        }
+    let open = miss
+        .own()
+        .is_none_or(|own| matches!(own.packed.reason(), reason::MIDSTREAM | reason::BACKWARD_MIDSTREAM));
+    if headers.protocol != protocol::TCP || headers.opens_tcp() || !open {
+        return PackedVerdict::NONE;
     }
-    match (forward.action, answered) {
-        // It answers what was denied, and nothing allows it for itself: the cause is that denial.
-        (Action::Deny, Some(answered)) => (answered, Direction::Backward),
-        (Action::Deny, None) | (Action::Allow, _) => (forward, Direction::Forward),
+    let forward = decide(state, accesses.forward, &miss.moment).with_reason(reason::MIDSTREAM);
+    let backward = decide(state, accesses.backward, &miss.moment).with_reason(reason::BACKWARD_MIDSTREAM);
+    // SYN and ACK together come from the responder (RFC 9293 section 3.5), so that way is looked at first.
+    let (first, second) = if headers.answers_tcp() { (backward, forward) } else { (forward, backward) };
+    match (first.action(), second.action()) {
+        (Action::Allow, _) => first,
+        (Action::Deny, Action::Allow) => second,
+        (Action::Deny, Action::Deny) => PackedVerdict::NONE,
     }
 }
 
-/// A flow whose direction is known, decided again by the policy in force; `None` where that does not allow it.
-fn known(state: &State, accesses: &Accesses, own: &Own) -> Option<(Verdict, Direction)> {
-    let judged = match (own.direction, own.verdict.action) {
-        (Direction::Forward, _) => decide(state, accesses.forward),
-        (Direction::Backward, Action::Allow) => decide(state, accesses.backward),
+/// A flow whose direction is known, decided again by the policy in force; none where that does not allow it.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn known(state: &State, accesses: &Accesses, miss: &Miss) -> PackedVerdict {
+    let Some(own) = miss.own() else { return PackedVerdict::NONE };
+    let access = match (own.packed.direction(), own.packed.action()) {
+        (Direction::Forward, _) => accesses.forward,
+        (Direction::Backward, Action::Allow) => accesses.backward,
         // To have answered what was denied gives no claim.
-        (Direction::Backward, Action::Deny) => return None,
+        (Direction::Backward, Action::Deny) => return PackedVerdict::NONE,
     };
-    match judged.action {
-        Action::Allow => {
-            Some((Verdict { reason: kept(own.verdict.reason, judged.reason), ..judged }, own.direction))
-        }
-        Action::Deny => None,
+    let judged = decide(state, access, &miss.moment);
+    match judged.action() {
+        Action::Allow => kept(own.packed, judged),
+        Action::Deny => PackedVerdict::NONE,
     }
 }
 
 /// A reply stays one, and so does a guess; everything else is what the tables now say.
-const fn kept(before: Reason, now: Reason) -> Reason {
-    match before {
-        Reason::Reply | Reason::Midstream => before,
-        Reason::Rule
-        | Reason::Default
-        | Reason::Unassigned
-        | Reason::Fragment
-        | Reason::Orphan
-        | Reason::Unreadable
-        | Reason::Builtin(_) => now,
+const fn kept(before: PackedVerdict, now: PackedVerdict) -> PackedVerdict {
+    match before.reason() {
+        reason::REPLY | reason::MIDSTREAM | reason::BACKWARD_MIDSTREAM => now.with_reason(before.reason()),
+        _ => now,
     }
 }
 
 /// The verdict of the flow that a frame answers, judged again first if it is of an older generation.
-fn answered(state: &mut State, headers: &Headers, miss: &Miss) -> Option<Verdict> {
-    let key = miss.key.reversed();
-    let slot = state.flows.find_forward(&key, miss.now.seed, miss.now.tick)?;
-    let entry = state.flows.entry(slot)?;
-    let mut verdict = entry.verdict();
-    if entry.generation != miss.now.generation {
-        let asking = Endpoint { mac: entry.mac(), ip: headers.dst, vlan: entry.vlan() };
-        let answering = Endpoint { mac: headers.src_mac, ip: headers.src, vlan: headers.vlan };
-        let from = state.identities.segment(&asking);
-        let to = state.identities.segment(&answering);
-        let judged = decide(state, access(state, &key, from, to));
-        let reason = match judged.action {
-            Action::Allow => kept(verdict.reason, judged.reason),
-            Action::Deny => judged.reason,
-        };
-        verdict = Verdict { reason, ..judged };
-        state.flows.entry_mut(slot)?.set_verdict(verdict, Direction::Forward, miss.now.generation);
-        state.counters.rejudged = state.counters.rejudged.wrapping_add(1);
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn answered(state: &State, miss: &Miss) -> PackedVerdict {
+    let Some(seen) = &miss.asking else { return PackedVerdict::NONE };
+    if seen.packed.generation() == miss.moment.generation {
+        return seen.packed.with_reason(reason::REPLY);
     }
-    Some(Verdict { reason: Reason::Reply, ..verdict })
+    let service = state.policy(&miss.moment).tables.class(miss.back.protocol(), miss.back.dst_port());
+    let judged = decide(state, Access { from: miss.asker, to: miss.from, service }, &miss.moment);
+    let verdict = match judged.action() {
+        Action::Allow => kept(seen.packed, judged),
+        Action::Deny => judged,
+    };
+    let books = Books { moment: &miss.moment, counters: &state.counters };
+    // Where another CPU is faster, it judges by the same policy or a newer one.
+    if state.flows.refresh(seen, &miss.back, verdict.with_generation(miss.moment.generation), &books) {
+        state.counters.rejudged.add(1);
+    }
+    verdict.with_reason(reason::REPLY)
 }

@@ -6,11 +6,12 @@ mod bounds;
 mod differential;
 mod fragments;
 mod reference;
+mod together;
 
 use super::{Event, Fate, Judgement, Reason, Verdict, judge};
 use crate::address::{Ip, Mac, SECOND, Timestamp};
 use crate::headers::{Headers, ether_type, protocol, tcp_flag};
-use crate::state::State;
+use crate::state::{Counters, State};
 use crate::table::{Action, Cell, Mode, RuleId, SegmentId, ServiceClass};
 
 const PUMP: [u8; 4] = [10, 1, 0, 5];
@@ -29,11 +30,11 @@ fn cell(rule: u16, action: Action, mode: Mode) -> Cell {
 
 /// The world, with the mode of its denials.
 fn world(mode: Mode) -> Box<State> {
-    let mut state = State::boxed();
+    let state = State::boxed();
     for (network, number) in [([10, 1, 0, 0], 1), ([10, 2, 0, 0], 2)] {
-        state.identities.place_prefix(Ip::v4(network), 16, segment(number).unwrap()).unwrap();
+        state.identities().place_prefix(Ip::v4(network), 16, segment(number).unwrap()).unwrap();
     }
-    let tables = &mut state.tables;
+    let tables = state.tables();
     tables.set_tcp_class(443, HTTPS);
     tables.set_udp_class(443, HTTPS);
     tables.set_protocol_class(protocol::ICMP, PING);
@@ -53,8 +54,8 @@ fn world(mode: Mode) -> Box<State> {
     state
 }
 
-fn close_https(state: &mut State) {
-    state.tables.set_cell(2, HTTPS, cell(9, Action::Deny, Mode::Enforce)).unwrap();
+fn close_https(state: &State) {
+    state.tables().set_cell(2, HTTPS, cell(9, Action::Deny, Mode::Enforce)).unwrap();
     state.publish();
 }
 
@@ -96,8 +97,14 @@ fn at(second: u64) -> Timestamp {
     Timestamp((1_700_000_000 + second) * SECOND)
 }
 
-fn see(state: &mut State, headers: &Headers) -> Judgement {
+fn see(state: &State, headers: &Headers) -> Judgement {
     judge(state, headers, 100, at(0))
+}
+
+/// The counters, with what the flows counted.
+fn counted(state: &State) -> &Counters {
+    state.settle();
+    &state.counters
 }
 
 fn facts(verdict: Verdict) -> (Action, Reason, u16) {
@@ -106,8 +113,8 @@ fn facts(verdict: Verdict) -> (Action, Reason, u16) {
 
 #[test]
 fn a_rule_allows_and_is_counted() {
-    let mut state = world(Mode::Enforce);
-    let first = see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 443)));
+    let state = world(Mode::Enforce);
+    let first = see(&state, &tcp(SYN, (PUMP, 50_000), (SERVER, 443)));
     let expected = Verdict {
         action: Action::Allow,
         mode: Mode::Enforce,
@@ -118,252 +125,255 @@ fn a_rule_allows_and_is_counted() {
         service: HTTPS,
     };
     assert_eq!(first, Judgement { verdict: expected, event: Some(Event::NewFlow) });
-    let second = see(&mut state, &tcp(ACK, (PUMP, 50_000), (SERVER, 443)));
+    let second = see(&state, &tcp(ACK, (PUMP, 50_000), (SERVER, 443)));
     assert_eq!(second, Judgement { verdict: expected, event: None });
-    assert_eq!((state.counters.rules[7].packets, state.counters.rules[7].bytes), (2, 200));
-    assert_eq!(state.counters.pairs[258].allowed, 2);
-    assert_eq!(state.flows.packets(&tcp(ACK, (PUMP, 50_000), (SERVER, 443)), 0), Some(2));
+    assert_eq!(
+        (counted(&state).rule(RuleId::new(7)).packets, state.counters.rule(RuleId::new(7)).bytes),
+        (2, 200)
+    );
+    assert_eq!(counted(&state).pair(segment(1), segment(2)).allowed, 2);
+    assert_eq!(state.flow(&tcp(ACK, (PUMP, 50_000), (SERVER, 443))).map(|flow| flow.packets), Some(2));
 }
 
 #[test]
 fn a_denial_drops_only_where_it_is_enforced() {
     for (mode, fate) in [(Mode::Observe, Fate::Pass), (Mode::Alert, Fate::Pass), (Mode::Enforce, Fate::Drop)]
     {
-        let mut state = world(mode);
-        let denied = see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22)));
+        let state = world(mode);
+        let denied = see(&state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22)));
         assert_eq!(facts(denied.verdict), (Action::Deny, Reason::Default, 0));
         assert_eq!((denied.verdict.mode, denied.verdict.fate()), (mode, fate));
         assert_eq!(denied.event, Some(Event::Denied));
-        assert_eq!(see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22))).event, None, "told once");
-        assert_eq!(state.counters.pairs[258].denied, 2);
+        assert_eq!(see(&state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22))).event, None, "told once");
+        assert_eq!(counted(&state).pair(segment(1), segment(2)).denied, 2);
     }
 }
 
 #[test]
 fn a_reply_carries_the_segments_and_rule_of_the_flow_that_it_answers() {
-    let mut state = world(Mode::Enforce);
-    see(&mut state, &udp((PUMP, 50_000), (SERVER, 443)));
-    let reply = see(&mut state, &udp((SERVER, 443), (PUMP, 50_000)));
+    let state = world(Mode::Enforce);
+    see(&state, &udp((PUMP, 50_000), (SERVER, 443)));
+    let reply = see(&state, &udp((SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(reply.verdict), (Action::Allow, Reason::Reply, 7));
     assert_eq!(
         (reply.verdict.from, reply.verdict.to, reply.verdict.service),
         (segment(1), segment(2), HTTPS)
     );
-    assert_eq!(state.counters.pairs[258].allowed, 2);
+    assert_eq!(counted(&state).pair(segment(1), segment(2)).allowed, 2);
 }
 
 #[test]
 fn what_looks_like_a_reply_to_nothing_is_denied() {
-    let mut state = world(Mode::Enforce);
-    let unasked = see(&mut state, &udp((SERVER, 443), (PUMP, 50_000)));
+    let state = world(Mode::Enforce);
+    let unasked = see(&state, &udp((SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(unasked.verdict), (Action::Deny, Reason::Default, 0));
-    see(&mut state, &udp((PUMP, 50_001), (SERVER, 443)));
-    let other_port = see(&mut state, &udp((SERVER, 443), (PUMP, 50_002)));
+    see(&state, &udp((PUMP, 50_001), (SERVER, 443)));
+    let other_port = see(&state, &udp((SERVER, 443), (PUMP, 50_002)));
     assert_eq!(other_port.verdict.action, Action::Deny);
 }
 
 #[test]
 fn a_reply_that_came_before_its_question_does_not_stay_denied() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let reply = udp((SERVER, 443), (PUMP, 50_000));
-    assert_eq!(see(&mut state, &Headers { vlan: [9, 0], ..reply }).verdict.action, Action::Deny);
-    assert_eq!(see(&mut state, &reply).verdict.action, Action::Deny);
-    see(&mut state, &udp((PUMP, 50_000), (SERVER, 443)));
-    assert_eq!(facts(see(&mut state, &reply).verdict), (Action::Allow, Reason::Reply, 7));
-    assert_eq!(see(&mut state, &Headers { vlan: [9, 0], ..reply }).verdict.reason, Reason::Reply);
+    assert_eq!(see(&state, &Headers { vlan: [9, 0], ..reply }).verdict.action, Action::Deny);
+    assert_eq!(see(&state, &reply).verdict.action, Action::Deny);
+    see(&state, &udp((PUMP, 50_000), (SERVER, 443)));
+    assert_eq!(facts(see(&state, &reply).verdict), (Action::Allow, Reason::Reply, 7));
+    assert_eq!(see(&state, &Headers { vlan: [9, 0], ..reply }).verdict.reason, Reason::Reply);
 }
 
 #[test]
 fn a_reply_is_no_flow_that_can_be_replied_to() {
-    let mut state = world(Mode::Enforce);
-    see(&mut state, &udp((PUMP, 443), (SERVER, 443)));
-    see(&mut state, &udp((SERVER, 443), (PUMP, 443)));
-    close_https(&mut state);
-    let reply = see(&mut state, &udp((SERVER, 443), (PUMP, 443)));
+    let state = world(Mode::Enforce);
+    see(&state, &udp((PUMP, 443), (SERVER, 443)));
+    see(&state, &udp((SERVER, 443), (PUMP, 443)));
+    close_https(&state);
+    let reply = see(&state, &udp((SERVER, 443), (PUMP, 443)));
     assert_eq!(reply.verdict.action, Action::Deny);
-    assert_eq!(see(&mut state, &udp((PUMP, 443), (SERVER, 443))).verdict.action, Action::Deny);
+    assert_eq!(see(&state, &udp((PUMP, 443), (SERVER, 443))).verdict.action, Action::Deny);
 }
 
 #[test]
 fn a_syn_is_never_a_reply() {
-    let mut state = world(Mode::Enforce);
-    see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 443)));
-    let syn = see(&mut state, &tcp(SYN, (SERVER, 443), (PUMP, 50_000)));
+    let state = world(Mode::Enforce);
+    see(&state, &tcp(SYN, (PUMP, 50_000), (SERVER, 443)));
+    let syn = see(&state, &tcp(SYN, (SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(syn.verdict), (Action::Deny, Reason::Default, 0));
 }
 
 #[test]
 fn an_answer_to_a_denied_flow_has_its_verdict_and_is_not_told_again() {
-    let mut state = world(Mode::Observe);
-    see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22)));
-    let answer = see(&mut state, &tcp(SYN | ACK, (SERVER, 22), (PUMP, 50_000)));
+    let state = world(Mode::Observe);
+    see(&state, &tcp(SYN, (PUMP, 50_000), (SERVER, 22)));
+    let answer = see(&state, &tcp(SYN | ACK, (SERVER, 22), (PUMP, 50_000)));
     assert_eq!(facts(answer.verdict), (Action::Deny, Reason::Reply, 0));
     assert_eq!((answer.verdict.from, answer.event), (segment(1), None));
 }
 
 #[test]
 fn an_echo_reply_answers_an_echo_request_and_comes_never_unasked() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let request = packet(protocol::ICMP, (PUMP, 8), (SERVER, 0));
     let reply = packet(protocol::ICMP, (SERVER, 0), (PUMP, 0));
-    assert_eq!(see(&mut state, &reply).verdict.action, Action::Deny);
-    assert_eq!(facts(see(&mut state, &request).verdict), (Action::Allow, Reason::Rule, 8));
-    assert_eq!(facts(see(&mut state, &reply).verdict), (Action::Allow, Reason::Reply, 8));
+    assert_eq!(see(&state, &reply).verdict.action, Action::Deny);
+    assert_eq!(facts(see(&state, &request).verdict), (Action::Allow, Reason::Rule, 8));
+    assert_eq!(facts(see(&state, &reply).verdict), (Action::Allow, Reason::Reply, 8));
     let error = packet(protocol::ICMP, (SERVER, 3), (PUMP, 1));
-    assert_eq!(see(&mut state, &error).verdict.action, Action::Deny);
+    assert_eq!(see(&state, &error).verdict.action, Action::Deny);
 }
 
 #[test]
 fn tcp_without_its_opening_is_allowed_if_either_side_may_open_it() {
-    let mut state = world(Mode::Enforce);
-    let back = see(&mut state, &tcp(ACK, (SERVER, 443), (PUMP, 50_000)));
+    let state = world(Mode::Enforce);
+    let back = see(&state, &tcp(ACK, (SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(back.verdict), (Action::Allow, Reason::Midstream, 7));
     assert_eq!((back.verdict.from, back.verdict.to), (segment(1), segment(2)));
-    let forth = see(&mut state, &tcp(ACK, (PUMP, 50_000), (SERVER, 443)));
+    let forth = see(&state, &tcp(ACK, (PUMP, 50_000), (SERVER, 443)));
     assert_eq!(facts(forth.verdict), (Action::Allow, Reason::Midstream, 7));
-    let neither = see(&mut state, &tcp(ACK, (SERVER, 80), (PUMP, 50_000)));
+    let neither = see(&state, &tcp(ACK, (SERVER, 80), (PUMP, 50_000)));
     assert_eq!(facts(neither.verdict), (Action::Deny, Reason::Default, 0));
     assert_eq!((neither.verdict.from, neither.verdict.to), (segment(2), segment(1)));
 }
 
 #[test]
 fn syn_and_ack_together_come_from_the_responder() {
-    let mut state = world(Mode::Enforce);
-    let tables = &mut state.tables;
+    let state = world(Mode::Enforce);
+    let tables = state.tables();
     tables.set_tcp_class(50_000, HTTPS);
     tables.set_cell(1, HTTPS, cell(11, Action::Allow, Mode::Enforce)).unwrap();
     state.publish();
-    let answer = see(&mut state, &tcp(SYN | ACK, (SERVER, 443), (PUMP, 50_000)));
+    let answer = see(&state, &tcp(SYN | ACK, (SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(answer.verdict), (Action::Allow, Reason::Midstream, 7));
-    let plain = see(&mut state, &tcp(ACK, (SERVER, 443), ([10, 1, 0, 6], 50_000)));
+    let plain = see(&state, &tcp(ACK, (SERVER, 443), ([10, 1, 0, 6], 50_000)));
     assert_eq!(facts(plain.verdict), (Action::Allow, Reason::Midstream, 11));
 }
 
 #[test]
 fn a_published_policy_judges_every_flow_again_once() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let flows = (0..50).map(|n| udp((PUMP, 50_000 + n), (SERVER, 443))).collect::<Vec<_>>();
     for flow in flows.iter().chain(&flows) {
-        see(&mut state, flow);
+        see(&state, flow);
     }
-    assert_eq!(state.counters.rejudged, 0);
-    close_https(&mut state);
+    assert_eq!(state.counters.rejudged.load(), 0);
+    close_https(&state);
     for flow in &flows {
-        let judged = see(&mut state, flow);
+        let judged = see(&state, flow);
         assert_eq!(facts(judged.verdict), (Action::Deny, Reason::Rule, 9));
         assert_eq!(judged.event, Some(Event::Denied));
     }
     for flow in &flows {
-        assert_eq!(see(&mut state, flow).event, None);
+        assert_eq!(see(&state, flow).event, None);
     }
-    assert_eq!(state.counters.rejudged, 50);
+    assert_eq!(state.counters.rejudged.load(), 50);
 }
 
 #[test]
 fn an_established_connection_is_cut_both_ways_and_not_taken_for_midstream() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     // Whatever a server asks of a pump is allowed, so a guess of direction would let the connection live on.
-    state.tables.set_pair(segment(2), segment(1), 3).unwrap();
+    state.tables().set_pair(segment(2), segment(1), 3).unwrap();
     state.publish();
-    see(&mut state, &tcp(SYN, (PUMP, 50_000), (SERVER, 443)));
-    see(&mut state, &tcp(SYN | ACK, (SERVER, 443), (PUMP, 50_000)));
-    close_https(&mut state);
-    let data = see(&mut state, &tcp(ACK, (PUMP, 50_000), (SERVER, 443)));
+    see(&state, &tcp(SYN, (PUMP, 50_000), (SERVER, 443)));
+    see(&state, &tcp(SYN | ACK, (SERVER, 443), (PUMP, 50_000)));
+    close_https(&state);
+    let data = see(&state, &tcp(ACK, (PUMP, 50_000), (SERVER, 443)));
     assert_eq!(facts(data.verdict), (Action::Deny, Reason::Rule, 9));
 }
 
 #[test]
 fn a_reply_after_a_publication_is_judged_by_the_flow_that_it_answers() {
-    let mut state = world(Mode::Enforce);
-    see(&mut state, &udp((PUMP, 50_000), (SERVER, 443)));
+    let state = world(Mode::Enforce);
+    see(&state, &udp((PUMP, 50_000), (SERVER, 443)));
     state.publish();
-    let reply = see(&mut state, &udp((SERVER, 443), (PUMP, 50_000)));
+    let reply = see(&state, &udp((SERVER, 443), (PUMP, 50_000)));
     assert_eq!(facts(reply.verdict), (Action::Allow, Reason::Reply, 7));
-    assert_eq!(state.counters.rejudged, 1);
-    let forward = see(&mut state, &udp((PUMP, 50_000), (SERVER, 443)));
+    assert_eq!(state.counters.rejudged.load(), 1);
+    let forward = see(&state, &udp((PUMP, 50_000), (SERVER, 443)));
     assert_eq!((facts(forward.verdict), forward.event), ((Action::Allow, Reason::Rule, 7), None));
-    assert_eq!(state.counters.rejudged, 1);
+    assert_eq!(state.counters.rejudged.load(), 1);
 }
 
 #[test]
 fn a_new_mac_address_on_a_known_flow_is_one_event_and_no_drop() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let flow = udp((PUMP, 50_000), (SERVER, 443));
-    see(&mut state, &flow);
+    see(&state, &flow);
     let moved = Headers { src_mac: mac(STRANGER), ..flow };
-    let judged = see(&mut state, &moved);
+    let judged = see(&state, &moved);
     assert_eq!(judged.event, Some(Event::MacMoved { from: mac(PUMP) }));
     assert_eq!(
         (facts(judged.verdict), judged.verdict.fate()),
         ((Action::Allow, Reason::Rule, 7), Fate::Pass)
     );
-    assert_eq!(see(&mut state, &moved).event, None);
-    assert_eq!((state.counters.mac_moved, state.counters.rejudged), (1, 0));
+    assert_eq!(see(&state, &moved).event, None);
+    assert_eq!((state.counters.mac_moved.load(), state.counters.rejudged.load()), (1, 0));
 }
 
 #[test]
 fn two_routers_that_take_turns_are_no_event() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let flow = udp((PUMP, 50_000), (SERVER, 443));
     let other = Headers { src_mac: mac(STRANGER), ..flow };
-    state.identities.mark_router(flow.src_mac).unwrap();
-    state.identities.mark_router(other.src_mac).unwrap();
-    see(&mut state, &flow);
-    assert_eq!(see(&mut state, &other).event, None);
-    assert_eq!(state.counters.mac_moved, 1);
+    state.identities().mark_router(flow.src_mac).unwrap();
+    state.identities().mark_router(other.src_mac).unwrap();
+    see(&state, &flow);
+    assert_eq!(see(&state, &other).event, None);
+    assert_eq!(state.counters.mac_moved.load(), 1);
 }
 
 #[test]
 fn a_default_with_an_unassigned_side_says_so() {
-    let mut state = world(Mode::Enforce);
-    let judged = see(&mut state, &udp((STRANGER, 50_000), (SERVER, 443)));
+    let state = world(Mode::Enforce);
+    let judged = see(&state, &udp((STRANGER, 50_000), (SERVER, 443)));
     assert_eq!(facts(judged.verdict), (Action::Allow, Reason::Unassigned, 0));
     assert_eq!((judged.verdict.mode, judged.verdict.from), (Mode::Observe, None));
 }
 
 #[test]
 fn a_group_is_in_the_segment_of_the_sender_unless_a_prefix_of_groups_names_it() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let group = [239, 255, 255, 250];
-    let to = |state: &mut State, dst: [u8; 4], port| see(state, &udp((PUMP, 50_000), (dst, port))).verdict.to;
-    assert_eq!(to(&mut state, group, 1), segment(1));
-    state.identities.place_prefix(Ip::v4([0, 0, 0, 0]), 0, segment(5).unwrap()).unwrap();
-    assert_eq!(to(&mut state, group, 2), segment(1));
-    state.identities.place_prefix(Ip::v4([239, 0, 0, 0]), 8, segment(6).unwrap()).unwrap();
-    assert_eq!(to(&mut state, group, 3), segment(6));
-    assert_eq!(to(&mut state, [255, 255, 255, 255], 4), segment(1));
+    let to = |state: &State, dst: [u8; 4], port| see(state, &udp((PUMP, 50_000), (dst, port))).verdict.to;
+    assert_eq!(to(&state, group, 1), segment(1));
+    state.identities().place_prefix(Ip::v4([0, 0, 0, 0]), 0, segment(5).unwrap()).unwrap();
+    assert_eq!(to(&state, group, 2), segment(1));
+    state.identities().place_prefix(Ip::v4([239, 0, 0, 0]), 8, segment(6).unwrap()).unwrap();
+    assert_eq!(to(&state, group, 3), segment(6));
+    assert_eq!(to(&state, [255, 255, 255, 255], 4), segment(1));
     let mut directed = udp((PUMP, 50_000), ([10, 2, 255, 255], 5));
     directed.dst_mac = Mac([0xff; 6]);
-    assert_eq!(see(&mut state, &directed).verdict.to, segment(2));
+    assert_eq!(see(&state, &directed).verdict.to, segment(2));
 }
 
 #[test]
 fn after_an_idle_hour_nothing_is_remembered() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let ask = udp((PUMP, 50_000), (SERVER, 443));
-    judge(&mut state, &ask, 100, at(0));
-    let almost = judge(&mut state, &udp((SERVER, 443), (PUMP, 50_000)), 100, at(3599));
+    judge(&state, &ask, 100, at(0));
+    let almost = judge(&state, &udp((SERVER, 443), (PUMP, 50_000)), 100, at(3599));
     assert_eq!(almost.verdict.reason, Reason::Reply);
-    let late = judge(&mut state, &udp((SERVER, 443), (PUMP, 50_000)), 100, at(3599 + 3602));
+    let late = judge(&state, &udp((SERVER, 443), (PUMP, 50_000)), 100, at(3599 + 3602));
     assert_eq!(facts(late.verdict), (Action::Deny, Reason::Default, 0));
-    assert_eq!(judge(&mut state, &ask, 100, at(9000)).event, Some(Event::NewFlow));
+    assert_eq!(judge(&state, &ask, 100, at(9000)).event, Some(Event::NewFlow));
 }
 
 #[test]
 fn time_that_runs_backwards_forgets_nothing() {
-    let mut state = world(Mode::Enforce);
+    let state = world(Mode::Enforce);
     let ask = udp((PUMP, 50_000), (SERVER, 443));
-    judge(&mut state, &ask, 100, at(100_000));
-    assert_eq!(judge(&mut state, &ask, 100, at(0)).event, None);
-    assert_eq!(judge(&mut state, &ask, 100, at(103_000)).event, None);
+    judge(&state, &ask, 100, at(100_000));
+    assert_eq!(judge(&state, &ask, 100, at(0)).event, None);
+    assert_eq!(judge(&state, &ask, 100, at(103_000)).event, None);
 }
 
 #[test]
 fn a_reply_that_was_routed_is_found_in_another_vlan() {
-    let mut state = world(Mode::Enforce);
-    see(&mut state, &Headers { vlan: [10, 0], ..udp((PUMP, 50_000), (SERVER, 443)) });
-    let reply = see(&mut state, &Headers { vlan: [20, 0], ..udp((SERVER, 443), (PUMP, 50_000)) });
+    let state = world(Mode::Enforce);
+    see(&state, &Headers { vlan: [10, 0], ..udp((PUMP, 50_000), (SERVER, 443)) });
+    let reply = see(&state, &Headers { vlan: [20, 0], ..udp((SERVER, 443), (PUMP, 50_000)) });
     assert_eq!(facts(reply.verdict), (Action::Allow, Reason::Reply, 7));
-    let elsewhere = see(&mut state, &Headers { vlan: [20, 0], ..udp((PUMP, 50_000), (SERVER, 443)) });
+    let elsewhere = see(&state, &Headers { vlan: [20, 0], ..udp((PUMP, 50_000), (SERVER, 443)) });
     assert_eq!(elsewhere.event, Some(Event::NewFlow), "in its own direction a flow belongs to one VLAN");
 }

@@ -1,218 +1,114 @@
 //! The flow table: one entry of 64 bytes, one cache line, for each direction of each flow.
 //!
-//! A key may lie in either of two buckets of four entries. Entries fill a bucket in order and are never removed, only
-//! replaced, so a lookup ends at the first empty entry, and the second bucket is read only where the first is full.
-//! Where both are full, an entry that can also lie elsewhere is moved there; if there is none, the oldest gives way: first
-//! the idle, then the denied, then the allowed.
+//! A key may lie in any of six groups of four entries, which its hash names in an order. Entries fill the first group
+//! with room, beginning at a place in it that the hash names, and are never removed or moved, only replaced. So a lookup
+//! ends at the first empty entry, mostly at the first one it reads. Where all groups are full the oldest entry gives way:
+//! first the idle, then the denied, then the allowed.
+//!
+//! Any number of CPUs use the table at once. Who writes an entry first claims it, by replacing its verdict with
+//! [`CLAIMED`] in one step; who cannot does without. Who reads compares the key between two equal readings of the
+//! verdict, so that no flow is ever given the verdict of another. Counts are added without a lock: the frames of one
+//! direction of a flow come to one CPU, and where they do not, some may be missing.
 
 use crate::address::{Mac, SECOND, Timestamp};
-use crate::headers::{Headers, protocol};
-use crate::judge::{Direction, Verdict};
-use crate::mix::{mix, two_buckets};
+use crate::cell::Cell64;
+use crate::headers::Headers;
+use crate::judge::{Direction, Fate, Verdict};
 use crate::table::Action;
 
+use super::key::{Key, alike, mac_of, mac_word, vlan};
 use super::packed::PackedVerdict;
+use super::{Counters, Moment};
 
 /// Entries of the flow table: 256,000 directions of 128,000 flows fill half of it.
 pub const FLOW_SLOTS: usize = 524_288;
 const WAYS: usize = 4;
-const BUCKETS: usize = FLOW_SLOTS / WAYS;
+const GROUPS: usize = FLOW_SLOTS / WAYS;
+/// Entries in which a key may lie.
+const PLACES: usize = 6 * WAYS;
+/// Of these, the ones that are looked at without the slow path.
+const NEAR_PLACES: usize = 2 * WAYS;
 
-/// After so long without a frame an entry is neither a hit nor the reason for a reply: one hour, in ticks.
-pub(crate) const FLOW_LIFE: u32 = ticks_of(3600);
+/// After so long without a frame an entry is neither a hit nor the reason for a reply: one hour, in nanoseconds.
+pub(crate) const FLOW_LIFE: u64 = 3600 * SECOND;
 
-/// A tick is 2^26 ns, about 67 ms: 32 bits of it last for nine years.
-const TICK_BITS: u32 = 26;
+/// The verdict of an entry that somebody is writing: of no generation, and with a reason that does not exist.
+const CLAIMED: u64 = 0xff;
 
-/// The ticks of a span of time.
-pub(crate) const fn ticks_of(seconds: u64) -> u32 {
-    tick(Timestamp(seconds * SECOND))
-}
-
-/// The tick of a time.
-#[expect(clippy::cast_possible_truncation, reason = "ticks wrap on purpose; ages are differences")]
-pub(crate) const fn tick(now: Timestamp) -> u32 {
-    (now.0 >> TICK_BITS) as u32
-}
-
-/// Ticks from `last` to `now`; 0 where time ran backwards.
-pub(crate) const fn age(now: u32, last: u32) -> u32 {
-    let age = now.wrapping_sub(last);
-    if age.cast_signed() < 0 { 0 } else { age }
-}
-
-/// What identifies one direction of a flow: addresses, ports, protocol, VLANs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    /// Source and destination, two words each.
-    addresses: [u64; 4],
-    /// Source port, destination port, protocol, two VLAN identifiers of 12 bits.
-    tuple: u64,
-}
-
-const VLAN_BITS: u64 = 0x00ff_ffff;
-
-impl Key {
-    pub(crate) fn of(headers: &Headers) -> Key {
-        let (src_port, dst_port) = ports(headers);
-        let [outer, inner] = headers.vlan;
-        let [s0, s1] = words(headers.src.0);
-        let [d0, d1] = words(headers.dst.0);
-        Key {
-            addresses: [s0, s1, d0, d1],
-            tuple: (u64::from(src_port) << 48)
-                | (u64::from(dst_port) << 32)
-                | (u64::from(headers.protocol) << 24)
-                | (u64::from(outer & 0xfff) << 12)
-                | u64::from(inner & 0xfff),
-        }
-    }
-
-    pub(crate) const fn reversed(&self) -> Key {
-        let [s0, s1, d0, d1] = self.addresses;
-        let ports = self.tuple >> 32;
-        let turned = ((ports & 0xffff) << 16) | (ports >> 16);
-        Key { addresses: [d0, d1, s0, s1], tuple: (turned << 32) | (self.tuple & 0xffff_ffff) }
-    }
-
-    /// The port that names the service, as [`crate::table::Tables::class`] wants it.
-    pub(crate) const fn dst_port(&self) -> u16 {
-        (self.tuple >> 32 & 0xffff) as u16
-    }
-
-    pub(crate) const fn protocol(&self) -> u8 {
-        (self.tuple >> 24 & 0xff) as u8
-    }
-
-    /// The VLANs are no part of the hash: a reply that was routed comes back in another VLAN and must be found.
-    fn buckets(&self, seed: u64) -> [usize; 2] {
-        let [s0, s1, d0, d1] = self.addresses;
-        two_buckets(mix([s0, s1, d0, d1, self.tuple & !VLAN_BITS], seed), BUCKETS)
-    }
-}
-
-pub(crate) fn words(bytes: [u8; 16]) -> [u64; 2] {
-    let [b0, b1, b2, b3, b4, b5, b6, b7, rest @ ..] = bytes;
-    [u64::from_be_bytes([b0, b1, b2, b3, b4, b5, b6, b7]), u64::from_be_bytes(rest)]
-}
-
-/// The ports of a key. ICMP queries and their answers are made each other's reverse (RFC 792, RFC 4443, RFC 4620);
-/// all else of ICMP gets a port that has no reverse.
-fn ports(headers: &Headers) -> (u16, u16) {
-    let kind = headers.src_port;
-    let answer = match headers.protocol {
-        protocol::ICMP => match kind {
-            8 | 0 => Some((8, 0)),
-            13 | 14 => Some((13, 14)),
-            17 | 18 => Some((17, 18)),
-            _ => None,
-        },
-        protocol::ICMPV6 => match kind {
-            128 | 129 => Some((128, 129)),
-            139 | 140 => Some((139, 140)),
-            _ => None,
-        },
-        _ => return (headers.src_port, headers.dst_port),
-    };
-    match answer {
-        Some((query, answer)) if kind == query => (query, answer),
-        Some((query, answer)) => (answer, query),
-        None => ((kind << 8) | (headers.dst_port & 0xff), u16::MAX),
-    }
-}
+/// Bits of [`Entry::meta`] that tell the family of the addresses; an entry with neither is empty.
+const FAMILY: u64 = 3;
+/// Bits of [`Entry::meta`] that a hit compares: MAC address and family.
+const BOUND: u64 = 0xffff_ffff_ffff_0000 | FAMILY;
 
 /// One direction of a flow: key, cached verdict and what it was given for.
-#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Entry {
-    addresses: [u64; 4],
-    tuple: u64,
-    /// Tick of the last frame.
-    last: u32,
-    /// Frames seen since the entry was made; stops at the maximum.
-    packets: u32,
-    /// The generation that the verdict belongs to; 0 is none.
-    pub(crate) generation: u16,
-    /// The source MAC address that the verdict is bound to.
-    mac: [u8; 6],
-    verdict: PackedVerdict,
-    /// Bit 0: in use. Bit 1: the frames go against the access that was judged.
-    flags: u8,
-    reserved: u8,
+    short: Cell64,
+    tuple: Cell64,
+    /// The source MAC address that the verdict is bound to in the upper 48 bits, the family in the lowest two.
+    meta: Cell64,
+    verdict: Cell64,
+    /// Frames since the flow began in the upper 56 bits, all TCP flags seen in the lowest 8.
+    frames: Cell64,
+    /// Bytes on the wire since the flow began.
+    bytes: Cell64,
+    /// When the last frame came, in nanoseconds.
+    last: Cell64,
+    /// Sum of squared times between frames, in units of (1024 ns)²; a pause counts as at most 17 s.
+    pauses: Cell64,
 }
 const _: () = assert!(size_of::<Entry>() == 64);
 
-const IN_USE: u8 = 1;
-const BACKWARD: u8 = 2;
+/// What is not needed for each frame of IPv4.
+#[repr(C, align(64))]
+struct Rest {
+    /// IPv6 addresses.
+    wide: [Cell64; 4],
+    /// Of the frames and bytes of the entry, those that the counters by rule and pair already have.
+    settled_frames: Cell64,
+    settled_bytes: Cell64,
+    reserved: [Cell64; 2],
+}
+const _: () = assert!(size_of::<Rest>() == 64);
+
+/// What a frame adds to its flow.
+#[derive(Clone, Copy)]
+pub(crate) struct Share {
+    /// Bytes on the wire.
+    pub(crate) bytes: u32,
+    pub(crate) tcp_flags: u8,
+    pub(crate) at: Timestamp,
+}
 
 impl Entry {
-    const fn key(&self) -> Key {
-        Key { addresses: self.addresses, tuple: self.tuple }
-    }
-
-    pub(crate) const fn is_live(&self, now: u32) -> bool {
-        age(now, self.last) <= FLOW_LIFE
-    }
-
-    pub(crate) const fn mac(&self) -> Mac {
-        Mac(self.mac)
-    }
-
-    /// VLAN identifiers of the frames, outer then inner.
-    pub(crate) const fn vlan(&self) -> [u16; 2] {
-        [(self.tuple >> 12 & 0xfff) as u16, (self.tuple & 0xfff) as u16]
-    }
-
-    pub(crate) const fn verdict(&self) -> Verdict {
-        self.verdict.verdict()
-    }
-
-    pub(crate) const fn direction(&self) -> Direction {
-        if self.flags & BACKWARD == 0 { Direction::Forward } else { Direction::Backward }
-    }
-
-    fn is(&self, key: &Key) -> bool {
-        self.tuple == key.tuple && self.addresses == key.addresses && self.flags & IN_USE != 0
-    }
-
-    /// Equal but for the VLANs.
-    fn is_like(&self, key: &Key) -> bool {
-        (self.tuple ^ key.tuple) & !VLAN_BITS == 0
-            && self.addresses == key.addresses
-            && self.flags & IN_USE != 0
-    }
-
-    pub(crate) const fn touch(&mut self, now: u32) {
-        if age(now, self.last) > 0 {
-            self.last = now;
+    #[inline(always)]
+    fn touch(&self, share: Share) {
+        self.frames.store(self.frames.load().wrapping_add(1 << 8) | u64::from(share.tcp_flags));
+        self.bytes.store(self.bytes.load().wrapping_add(u64::from(share.bytes)));
+        let pause = share.at.0.wrapping_sub(self.last.load());
+        // Time that ran backwards makes a negative pause.
+        if pause.cast_signed() > 0 {
+            let units = (pause >> 10).min(1 << 24);
+            self.pauses.store(self.pauses.load().wrapping_add(units * units));
+            self.last.store(share.at.0);
         }
-        self.packets = self.packets.saturating_add(1);
-    }
-
-    pub(crate) const fn set_verdict(&mut self, verdict: Verdict, direction: Direction, generation: u16) {
-        self.verdict = PackedVerdict::new(verdict);
-        self.generation = generation;
-        self.flags = match direction {
-            Direction::Forward => IN_USE,
-            Direction::Backward => IN_USE | BACKWARD,
-        };
-    }
-
-    pub(crate) const fn bind(&mut self, mac: Mac) {
-        self.mac = mac.0;
     }
 }
 
-/// Where an entry lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    bucket: usize,
-    way: usize,
+/// An entry as it was read in one piece.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) slot: usize,
+    pub(crate) packed: PackedVerdict,
+    pub(crate) mac: Mac,
+    /// VLAN identifiers of the frames, outer then inner.
+    pub(crate) vlan: [u16; 2],
+    last: u64,
 }
 
-impl Slot {
-    fn of_bucket(bucket: usize) -> impl Iterator<Item = Slot> {
-        (0..WAYS).map(move |way| Slot { bucket, way })
+impl Seen {
+    pub(crate) const fn is_live(&self, now: Timestamp) -> bool {
+        now.since(Timestamp(self.last)) <= FLOW_LIFE
     }
 }
 
@@ -225,133 +121,296 @@ pub(crate) enum Inserted {
     Evicted,
     /// Not at all: a denied flow never takes the place of an allowed one.
     Refused,
+    /// Not at all: another CPU was writing there.
+    Contended,
+}
+
+/// A verdict to be stored with what it is bound to.
+#[derive(Clone, Copy)]
+pub(crate) struct Ruled {
+    pub(crate) packed: PackedVerdict,
+    pub(crate) mac: Mac,
+    pub(crate) share: Share,
+}
+
+/// Where a change to the table is booked, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Books<'s> {
+    pub(crate) moment: &'s Moment,
+    pub(crate) counters: &'s Counters,
+}
+
+/// Which VLANs a lookup accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Vlans {
+    Same,
+    Any,
 }
 
 /// All entries.
 #[repr(C)]
 pub struct FlowTable {
-    buckets: [[Entry; WAYS]; BUCKETS],
+    entries: [Entry; FLOW_SLOTS],
+    rests: [Rest; FLOW_SLOTS],
+}
+
+/// The place number `step` of a hash, in a table of which the groups with a bit of `unused` are not used.
+#[inline(always)]
+const fn place(hash: u64, step: usize, unused: usize) -> usize {
+    let stride = (hash >> 20 & 0xf_ffff) as usize | 1;
+    let group = ((hash >> 40) as usize + (step / WAYS) * stride) & !unused & (GROUPS - 1);
+    group * WAYS + ((hash & 3) as usize + step) % WAYS
+}
+
+/// The bits of group numbers beyond a number of slots, a power of two.
+pub(super) const fn unused(slots: usize) -> usize {
+    (GROUPS - 1) & !(slots / WAYS - 1)
 }
 
 impl FlowTable {
-    /// The entry of a key, live or idle.
-    #[inline]
-    pub(crate) fn find(&self, key: &Key, seed: u64) -> Option<Slot> {
-        self.search(key, seed, Entry::is)
-    }
-
-    /// The live entry of a key that something can be a reply to, in any VLAN, the key's own first.
-    pub(crate) fn find_forward(&self, key: &Key, seed: u64, now: u32) -> Option<Slot> {
-        let asks = |entry: &Entry| entry.direction() == Direction::Forward && entry.is_live(now);
-        self.search(key, seed, |entry, key| entry.is(key) && asks(entry))
-            .or_else(|| self.search(key, seed, |entry, key| entry.is_like(key) && asks(entry)))
-    }
-
-    #[inline]
-    fn search(&self, key: &Key, seed: u64, same: impl Fn(&Entry, &Key) -> bool) -> Option<Slot> {
-        for bucket in key.buckets(seed) {
-            for (way, entry) in self.buckets.get(bucket)?.iter().enumerate() {
-                if same(entry, key) {
-                    return Some(Slot { bucket, way });
-                }
-                if entry.flags & IN_USE == 0 {
+    /// The path of most frames: the cached verdict of a flow that is known, current, live and bound to this MAC address
+    /// (`meta`: see [`Entry::meta`]); counts the frame.
+    #[inline(always)]
+    pub(crate) fn hit(&self, key: &Key, meta: u64, moment: &Moment, share: Share) -> Option<PackedVerdict> {
+        let hash = key.hash(moment.seed);
+        for step in 0..NEAR_PLACES {
+            let slot = place(hash, step, moment.unused);
+            let entry = self.entries.get(slot)?;
+            let packed = PackedVerdict(entry.verdict.load());
+            if entry.short.load() == key.short && entry.tuple.load() == key.tuple {
+                let last = Timestamp(entry.last.load());
+                let known = entry.meta.load() & BOUND == meta
+                    && (key.family == super::key::FOUR || self.is_wide(slot, key));
+                let holds = packed.generation() == moment.generation && share.at.since(last) <= FLOW_LIFE;
+                if !known || !holds || entry.verdict.load() != packed.0 {
                     return None;
                 }
+                entry.touch(share);
+                return Some(packed);
+            }
+            if entry.meta.load() == 0 {
+                return None;
             }
         }
         None
     }
 
-    #[inline]
-    pub(crate) fn entry(&self, slot: Slot) -> Option<&Entry> {
-        self.buckets.get(slot.bucket)?.get(slot.way)
+    #[inline(always)]
+    fn is_wide(&self, slot: usize, key: &Key) -> bool {
+        let Some(rest) = self.rests.get(slot) else { return false };
+        let [s0, s1, d0, d1] = &rest.wide;
+        let [src_high, src_low, dst_high, dst_low] = key.wide;
+        (s0.load() ^ src_high) | (s1.load() ^ src_low) | (d0.load() ^ dst_high) | (d1.load() ^ dst_low) == 0
     }
 
-    #[inline]
-    pub(crate) fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
-        self.buckets.get_mut(slot.bucket)?.get_mut(slot.way)
+    /// The entry of a key, live or idle.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn find(&self, key: &Key, moment: &Moment, found: &mut Option<Seen>) {
+        self.search(key, moment, Vlans::Same, |seen| {
+            *found = Some(seen);
+            true
+        });
     }
 
-    /// Puts a flow that is not in the table into the best of its eight entries.
-    pub(crate) fn insert(&mut self, key: &Key, fresh: &Fresh, seed: u64) -> Inserted {
-        let mut best: Option<(Rank, Slot)> = None;
-        for bucket in key.buckets(seed) {
-            let Some(entries) = self.buckets.get(bucket) else { continue };
-            for (way, entry) in entries.iter().enumerate() {
-                let rank = Rank::of(entry, fresh.now);
-                if best.is_none_or(|(other, _)| rank > other) {
-                    best = Some((rank, Slot { bucket, way }));
-                }
-                if rank == Rank::Empty {
-                    break;
-                }
+    /// The live entry of a key that something can be a reply to, in any VLAN, the key's own first.
+    pub(crate) fn find_forward(&self, key: &Key, moment: &Moment, found: &mut Option<Seen>) {
+        self.find_asking(key, moment, Vlans::Same, found);
+        if found.is_none() {
+            self.find_asking(key, moment, Vlans::Any, found);
+        }
+    }
+
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    fn find_asking(&self, key: &Key, moment: &Moment, vlans: Vlans, found: &mut Option<Seen>) {
+        self.search(key, moment, vlans, |seen| {
+            let asks = seen.packed.direction() == Direction::Forward && seen.is_live(moment.now);
+            if asks {
+                *found = Some(seen);
             }
-            if matches!(best, Some((Rank::Empty, _))) {
+            asks
+        });
+    }
+
+    /// Shows the entries of a key one after another until one is taken.
+    #[inline(always)]
+    fn search(&self, key: &Key, moment: &Moment, vlans: Vlans, mut take: impl FnMut(Seen) -> bool) {
+        let hash = key.hash(moment.seed);
+        for step in 0..PLACES {
+            let slot = place(hash, step, moment.unused);
+            let Some(entry) = self.entries.get(slot) else { return };
+            if let Some(seen) = self.read(slot, key, vlans)
+                && take(seen)
+            {
+                return;
+            }
+            if entry.meta.load() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The entry of a place, if it is that of the key and nobody is writing it.
+    #[inline(always)]
+    fn read(&self, slot: usize, key: &Key, vlans: Vlans) -> Option<Seen> {
+        let entry = self.entries.get(slot)?;
+        let packed = entry.verdict.load();
+        let (tuple, meta) = (entry.tuple.load(), entry.meta.load());
+        let same = match vlans {
+            Vlans::Same => tuple == key.tuple,
+            Vlans::Any => alike(tuple, key.tuple),
+        };
+        if !same || entry.short.load() != key.short || meta & FAMILY != key.family {
+            return None;
+        }
+        if key.family == super::key::SIX && !self.is_wide(slot, key) {
+            return None;
+        }
+        let last = entry.last.load();
+        if packed == CLAIMED || entry.verdict.load() != packed {
+            return None;
+        }
+        Some(Seen { slot, packed: PackedVerdict(packed), mac: mac_of(meta), vlan: vlan(tuple), last })
+    }
+
+    /// Claims an entry that still has this verdict, and books what its flow has counted until now.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    fn claim(&self, slot: usize, packed: PackedVerdict, counters: &Counters) -> Option<(&Entry, &Rest)> {
+        let (entry, rest) = (self.entries.get(slot)?, self.rests.get(slot)?);
+        if packed.0 == CLAIMED || !entry.verdict.replace(packed.0, CLAIMED) {
+            return None;
+        }
+        settle(entry, rest, |frames, bytes| counters.add(packed, frames, bytes));
+        Some((entry, rest))
+    }
+
+    /// Gives a known flow a new verdict, for a frame that is counted under it. `false`: another CPU was faster.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn rule(&self, seen: &Seen, key: &Key, ruled: &Ruled, books: &Books<'_>) -> bool {
+        let Some((entry, _)) = self.claim(seen.slot, seen.packed, books.counters) else { return false };
+        // Between reading and claiming the entry may have become another flow's with an equal verdict.
+        if entry.short.load() != key.short || entry.tuple.load() != key.tuple {
+            entry.verdict.store(seen.packed.0);
+            return false;
+        }
+        entry.meta.store(mac_word(ruled.mac) | key.family);
+        entry.touch(ruled.share);
+        entry.verdict.store(ruled.packed.0);
+        true
+    }
+
+    /// Replaces the verdict of a flow of which no frame is at hand. `false`: another CPU was faster.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn refresh(&self, seen: &Seen, key: &Key, packed: PackedVerdict, books: &Books<'_>) -> bool {
+        let Some((entry, _)) = self.claim(seen.slot, seen.packed, books.counters) else { return false };
+        if entry.short.load() != key.short || !alike(entry.tuple.load(), key.tuple) {
+            entry.verdict.store(seen.packed.0);
+            return false;
+        }
+        entry.verdict.store(packed.0);
+        true
+    }
+
+    /// Puts a flow that is not in the table into the best of its places.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn insert(&self, key: &Key, ruled: &Ruled, books: &Books<'_>) -> Inserted {
+        let hash = key.hash(books.moment.seed);
+        let mut best: Option<(Rank, usize)> = None;
+        for step in 0..PLACES {
+            let slot = place(hash, step, books.moment.unused);
+            let Some(entry) = self.entries.get(slot) else { break };
+            let rank = Rank::of(entry, books.moment.now);
+            if best.is_none_or(|(other, _)| rank.value > other.value) {
+                best = Some((rank, slot));
+            }
+            if rank.is_empty() {
                 break;
             }
         }
-        if !matches!(best, Some((Rank::Empty | Rank::Idle(_), _)))
-            && let Some(slot) = self.make_room(key.buckets(seed), fresh.now, seed)
-        {
-            best = Some((Rank::Empty, slot));
-        }
         let Some((rank, slot)) = best else { return Inserted::Refused };
-        let outcome = match (rank, fresh.verdict.action) {
-            (Rank::Empty | Rank::Idle(_), _) => Inserted::Free,
-            (Rank::Denied(_), _) | (Rank::Allowed(_), Action::Allow) => Inserted::Evicted,
-            (Rank::Allowed(_), Action::Deny) => return Inserted::Refused,
+        let outcome = match (rank.kind(), ruled.packed.action()) {
+            (Kind::Empty | Kind::Idle, _) => Inserted::Free,
+            (Kind::Denied, _) | (Kind::Allowed, Action::Allow) => Inserted::Evicted,
+            (Kind::Allowed, Action::Deny) => return Inserted::Refused,
         };
-        if let Some(entry) = self.entry_mut(slot) {
-            *entry = fresh.entry(key);
-        }
-        outcome
+        if self.begin(&(slot, rank.packed), key, ruled, books) { outcome } else { Inserted::Contended }
     }
 
-    /// Moves an entry of two full buckets into its second bucket, if that has room; its first one stays full with the
-    /// entry that comes instead, so it will be found.
-    fn make_room(&mut self, buckets: [usize; 2], now: u32, seed: u64) -> Option<Slot> {
-        let (from, to) = buckets.into_iter().flat_map(Slot::of_bucket).find_map(|from| {
-            let [first, second] = self.entry(from)?.key().buckets(seed);
-            let roomy = |entry: &Entry| matches!(Rank::of(entry, now), Rank::Empty | Rank::Idle(_));
-            let way = self.buckets.get(second)?.iter().position(roomy)?;
-            (first == from.bucket).then_some((from, Slot { bucket: second, way }))
-        })?;
-        let moved = *self.entry(from)?;
-        *self.entry_mut(to)? = moved;
-        Some(from)
+    /// Begins a flow anew in the entry that it already has. `false`: another CPU was faster.
+    pub(crate) fn renew(&self, seen: &Seen, key: &Key, ruled: &Ruled, books: &Books<'_>) -> bool {
+        self.begin(&(seen.slot, seen.packed), key, ruled, books)
+    }
+
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    fn begin(
+        &self,
+        &(slot, packed): &(usize, PackedVerdict),
+        key: &Key,
+        ruled: &Ruled,
+        books: &Books<'_>,
+    ) -> bool {
+        let Some((entry, rest)) = self.claim(slot, packed, books.counters) else { return false };
+        entry.short.store(key.short);
+        entry.tuple.store(key.tuple);
+        entry.meta.store(mac_word(ruled.mac) | key.family);
+        for (cell, word) in rest.wide.iter().zip(key.wide) {
+            set(cell, word);
+        }
+        set(&rest.settled_frames, 0);
+        set(&rest.settled_bytes, 0);
+        entry.frames.store((1 << 8) | u64::from(ruled.share.tcp_flags));
+        entry.bytes.store(u64::from(ruled.share.bytes));
+        entry.last.store(ruled.share.at.0);
+        entry.pauses.store(0);
+        entry.verdict.store(ruled.packed.0);
+        true
     }
 
     /// Has denials of a key judged again at their next frame, in any VLAN.
-    pub(crate) fn reconsider(&mut self, key: &Key, seed: u64) {
-        for bucket in key.buckets(seed) {
-            for entry in self.buckets.get_mut(bucket).into_iter().flatten() {
-                if entry.flags & IN_USE == 0 {
-                    return;
-                }
-                if entry.is_like(key) && entry.verdict().action == Action::Deny {
-                    entry.generation = 0;
-                }
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn reconsider(&self, key: &Key, moment: &Moment) {
+        let hash = key.hash(moment.seed);
+        for step in 0..PLACES {
+            let slot = place(hash, step, moment.unused);
+            let Some(entry) = self.entries.get(slot) else { return };
+            if let Some(seen) = self.read(slot, key, Vlans::Any)
+                && seen.packed.action() == Action::Deny
+            {
+                // Where this fails the entry is being judged at this moment.
+                entry.verdict.replace(seen.packed.0, seen.packed.outdated().0);
+            }
+            if entry.meta.load() == 0 {
+                return;
             }
         }
     }
 
-    /// Begins a flow anew in the entry that it already has.
-    pub(crate) fn renew(&mut self, slot: Slot, key: &Key, fresh: &Fresh) {
-        if let Some(entry) = self.entry_mut(slot) {
-            *entry = fresh.entry(key);
+    /// Forgets verdicts of half of all generations, the upper or the lower one, so that their numbers can be used again.
+    pub(crate) fn forget_generations(&self, half: u16) {
+        for entry in &self.entries {
+            let packed = PackedVerdict(entry.verdict.load());
+            if packed.generation() >> 15 == half && packed.generation() != 0 {
+                entry.verdict.replace(packed.0, packed.outdated().0);
+            }
         }
     }
 
-    /// Forgets the generation of every verdict, so that a number can be used again.
-    pub(crate) fn forget_generations(&mut self) {
-        for entry in self.buckets.iter_mut().flatten() {
-            entry.generation = 0;
+    /// Books what every flow has counted until now. Walks the whole table; the kernel program may run meanwhile.
+    #[cfg(not(target_arch = "bpf"))]
+    pub(crate) fn settle(&self, counters: &Counters) {
+        for (entry, rest) in self.entries.iter().zip(&self.rests) {
+            let packed = entry.verdict.load();
+            if entry.meta.load() != 0 && packed != CLAIMED {
+                let packed = PackedVerdict(packed);
+                settle(entry, rest, |frames, bytes| {
+                    counters.add_by(packed, [frames, bytes], Cell64::add_shared);
+                });
+            }
         }
     }
 
     /// Entries in use, idle ones included. Walks the whole table.
     pub fn len(&self) -> usize {
-        self.buckets.iter().flatten().filter(|entry| entry.flags & IN_USE != 0).count()
+        self.entries.iter().filter(|entry| entry.meta.load() != 0).count()
     }
 
     /// Whether no flow was ever seen.
@@ -359,60 +418,120 @@ impl FlowTable {
         self.len() == 0
     }
 
-    /// Frames of the flow of these headers in their direction, while the table remembers it.
-    pub fn packets(&self, headers: &Headers, seed: u64) -> Option<u32> {
-        self.entry(self.find(&Key::of(headers), seed)?).map(|entry| entry.packets)
+    /// The flow of these headers in their direction, while the table remembers it.
+    pub(crate) fn flow(&self, headers: &Headers, moment: &Moment) -> Option<FlowView> {
+        let mut found = None;
+        self.find(&Key::of(headers, moment.seed), moment, &mut found);
+        let seen = found?;
+        let entry = self.entries.get(seen.slot)?;
+        let frames = entry.frames.load();
+        Some(FlowView {
+            verdict: seen.packed.verdict(),
+            mac: seen.mac,
+            generation: seen.packed.generation(),
+            packets: frames >> 8,
+            bytes: entry.bytes.load(),
+            tcp_flags: (frames & 0xff) as u8,
+            last: Timestamp(seen.last),
+            pauses: entry.pauses.load(),
+        })
     }
 }
 
-/// How willingly an entry gives way, the most willing last; within a kind the oldest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Allowed(u32),
-    Denied(u32),
-    Idle(u32),
+/// One direction of a flow, as the table remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowView {
+    /// The cached verdict.
+    pub verdict: Verdict,
+    /// The generation that the verdict belongs to, its lowest 16 bits; 0 is none.
+    pub generation: u16,
+    /// The source MAC address that the verdict is bound to.
+    pub mac: Mac,
+    /// Frames since the flow began.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// All TCP flags seen.
+    pub tcp_flags: u8,
+    /// When the last frame came.
+    pub last: Timestamp,
+    /// Sum of squared times between frames, in units of (1024 ns)²; a pause counts as at most 17 s.
+    pub pauses: u64,
+}
+
+impl FlowView {
+    /// What is done with its frames.
+    pub const fn fate(&self) -> Fate {
+        self.verdict.fate()
+    }
+}
+
+/// Sparse pages of the table stay untouched where there is nothing to write.
+#[inline]
+fn set(cell: &Cell64, value: u64) {
+    if cell.load() != value {
+        cell.store(value);
+    }
+}
+
+fn settle(entry: &Entry, rest: &Rest, book: impl Fn(u64, u64)) {
+    let (frames, bytes) = (entry.frames.load() >> 8, entry.bytes.load());
+    if frames == rest.settled_frames.load() && bytes == rest.settled_bytes.load() {
+        return;
+    }
+    // Two that settle at once may each book a part, even a negative one: the sum is right.
+    let new_frames = frames.wrapping_sub(rest.settled_frames.swap(frames));
+    let new_bytes = bytes.wrapping_sub(rest.settled_bytes.swap(bytes));
+    book(new_frames, new_bytes);
+}
+
+/// What an entry is to somebody who needs room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Allowed,
+    Denied,
+    Idle,
     Empty,
 }
 
+/// How willingly an entry gives way, the most willing last; within a kind the oldest.
+#[derive(Clone, Copy, Debug)]
+struct Rank {
+    /// The kind in the upper two bits, then the age in nanoseconds.
+    value: u64,
+    packed: PackedVerdict,
+}
+
+const KIND_AT: u32 = 62;
+const MAX_AGE: u64 = (1 << KIND_AT) - 1;
+
 impl Rank {
-    const fn of(entry: &Entry, now: u32) -> Rank {
-        let age = age(now, entry.last);
-        if entry.flags & IN_USE == 0 {
-            Rank::Empty
-        } else if !entry.is_live(now) {
-            Rank::Idle(age)
+    fn of(entry: &Entry, now: Timestamp) -> Rank {
+        let packed = PackedVerdict(entry.verdict.load());
+        let age = now.since(Timestamp(entry.last.load())).min(MAX_AGE);
+        let kind: u64 = if entry.meta.load() == 0 {
+            3
+        } else if age > FLOW_LIFE {
+            2
         } else {
-            match entry.verdict().action {
-                Action::Allow => Rank::Allowed(age),
-                Action::Deny => Rank::Denied(age),
+            match packed.action() {
+                Action::Deny => 1,
+                Action::Allow => 0,
             }
-        }
-    }
-}
-
-/// A flow at its first frame.
-pub(crate) struct Fresh {
-    pub(crate) verdict: Verdict,
-    pub(crate) direction: Direction,
-    pub(crate) generation: u16,
-    pub(crate) mac: Mac,
-    pub(crate) now: u32,
-}
-
-impl Fresh {
-    fn entry(&self, key: &Key) -> Entry {
-        let mut entry = Entry {
-            addresses: key.addresses,
-            tuple: key.tuple,
-            last: self.now,
-            packets: 1,
-            generation: 0,
-            mac: self.mac.0,
-            verdict: PackedVerdict::default(),
-            flags: 0,
-            reserved: 0,
         };
-        entry.set_verdict(self.verdict, self.direction, self.generation);
-        entry
+        Rank { value: (kind << KIND_AT) | age, packed }
+    }
+
+    const fn is_empty(self) -> bool {
+        matches!(self.kind(), Kind::Empty)
+    }
+
+    const fn kind(self) -> Kind {
+        match self.value >> KIND_AT {
+            0 => Kind::Allowed,
+            1 => Kind::Denied,
+            2 => Kind::Idle,
+            _ => Kind::Empty,
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The verdicts of first fragments, for the later ones that have no ports (RFC 791, RFC 8200 section 4.5).
 
+use crate::address::{SECOND, Timestamp};
+use crate::cell::Cell64;
 use crate::headers::Headers;
-use crate::judge::Verdict;
 use crate::mix::mix;
 
-use super::flow::{age, ticks_of, words};
+use super::Moment;
+use super::key::words;
 use super::packed::PackedVerdict;
 
 /// Datagrams whose fragments are awaited at a time.
@@ -12,100 +14,119 @@ pub const FRAGMENT_SLOTS: usize = 4096;
 const WAYS: usize = 4;
 const SETS: usize = FRAGMENT_SLOTS / WAYS;
 
-/// Reassembly gives up after 60 seconds (RFC 8200 section 4.5), so no later fragment can matter then.
-const LIFE: u32 = ticks_of(60);
+/// Reassembly gives up after 60 seconds (RFC 8200 section 4.5), so no later fragment can matter then. In nanoseconds.
+const LIFE: u64 = 60 * SECOND;
+
+/// The verdict of an entry that somebody is writing.
+const CLAIMED: u64 = 0xff;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     addresses: [u64; 4],
-    id: u32,
-    protocol: u8,
+    /// Identification and protocol.
+    datagram: u64,
 }
 
 impl Key {
     fn of(headers: &Headers, id: u32) -> Key {
-        let [s0, s1] = words(headers.src.0);
-        let [d0, d1] = words(headers.dst.0);
-        Key { addresses: [s0, s1, d0, d1], id, protocol: headers.protocol }
+        let [s0, s1] = words(headers.src);
+        let [d0, d1] = words(headers.dst);
+        Key { addresses: [s0, s1, d0, d1], datagram: (u64::from(id) << 8) | u64::from(headers.protocol) }
     }
 
+    /// The first entry of its set.
     fn set(&self, seed: u64) -> usize {
         let [s0, s1, d0, d1] = self.addresses;
-        let rest = (u64::from(self.id) << 8) | u64::from(self.protocol);
-        (mix([s0, s1, d0, d1, rest], seed) >> 40) as usize % SETS
+        ((mix([s0, s1, d0, d1, self.datagram], seed) >> 40) as usize % SETS) * WAYS
     }
 }
 
-/// One fragmented datagram.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
+/// One fragmented datagram. One without a generation is empty.
+#[derive(Debug)]
+#[repr(C, align(64))]
 struct Entry {
-    addresses: [u64; 4],
-    id: u32,
-    last: u32,
-    /// The generation of the verdict; 0 is an empty entry.
-    generation: u16,
-    verdict: PackedVerdict,
-    protocol: u8,
-    reserved: [u8; 7],
+    addresses: [Cell64; 4],
+    datagram: Cell64,
+    verdict: Cell64,
+    last: Cell64,
+    reserved: Cell64,
 }
-const _: () = assert!(size_of::<Entry>() == 56);
+const _: () = assert!(size_of::<Entry>() == 64);
 
 impl Entry {
     fn is(&self, key: &Key) -> bool {
-        self.addresses == key.addresses && self.id == key.id && self.protocol == key.protocol
+        let [s0, s1, d0, d1] = &self.addresses;
+        let [src_high, src_low, dst_high, dst_low] = key.addresses;
+        self.datagram.load() == key.datagram
+            && (s0.load() ^ src_high) | (s1.load() ^ src_low) | (d0.load() ^ dst_high) | (d1.load() ^ dst_low)
+                == 0
     }
 }
 
-/// What a later fragment can lean on.
-pub(crate) struct Now {
-    pub(crate) tick: u32,
-    pub(crate) generation: u16,
-    pub(crate) seed: u64,
-}
-
-/// All datagrams in fragments, four to a set, the oldest giving way.
+/// All datagrams in fragments, four to a set, the oldest giving way. CPUs share it as they share the flows.
 #[repr(C)]
 pub struct FragmentTable {
-    sets: [[Entry; WAYS]; SETS],
+    entries: [Entry; FRAGMENT_SLOTS],
 }
 
 impl FragmentTable {
-    /// The verdict that the first fragment got under the current generation.
-    pub(crate) fn verdict(&self, headers: &Headers, id: u32, now: &Now) -> Option<Verdict> {
+    /// The verdict that the first fragment got under the current generation; none if it is not known.
+    pub(crate) fn verdict(&self, headers: &Headers, id: u32, moment: &Moment) -> PackedVerdict {
         let key = Key::of(headers, id);
-        let entry = self.sets.get(key.set(now.seed))?.iter().find(|entry| entry.is(&key))?;
-        let current = entry.generation == now.generation && age(now.tick, entry.last) <= LIFE;
-        current.then(|| entry.verdict.verdict())
+        let set = key.set(moment.seed);
+        for way in 0..WAYS {
+            let Some(entry) = self.entries.get(set + way) else { break };
+            let packed = PackedVerdict(entry.verdict.load());
+            if packed.generation() == moment.generation
+                && entry.is(&key)
+                && moment.now.since(Timestamp(entry.last.load())) <= LIFE
+                && entry.verdict.load() == packed.0
+            {
+                return packed;
+            }
+        }
+        PackedVerdict::NONE
     }
 
     /// Remembers the verdict of a first fragment. `true` if a datagram that was still awaited gave way.
-    pub(crate) fn note(&mut self, headers: &Headers, id: u32, verdict: Verdict, now: &Now) -> bool {
+    pub(crate) fn note(&self, headers: &Headers, id: u32, verdict: PackedVerdict, moment: &Moment) -> bool {
         let key = Key::of(headers, id);
-        let Some(set) = self.sets.get_mut(key.set(now.seed)) else { return false };
-        let willing = |entry: &Entry| match (entry.is(&key), entry.generation) {
-            (true, _) => u32::MAX,
-            (false, 0) => u32::MAX - 1,
-            (false, _) => age(now.tick, entry.last),
-        };
-        let Some(entry) = set.iter_mut().max_by_key(|entry| willing(entry)) else { return false };
-        let evicted = willing(entry) <= LIFE;
-        *entry = Entry {
-            addresses: key.addresses,
-            id,
-            last: now.tick,
-            generation: now.generation,
-            verdict: PackedVerdict::new(verdict),
-            protocol: key.protocol,
-            reserved: [0; 7],
-        };
-        evicted
+        let set = key.set(moment.seed);
+        let mut best: Option<(u64, usize, u64)> = None;
+        for way in 0..WAYS {
+            let Some(entry) = self.entries.get(set + way) else { break };
+            let packed = PackedVerdict(entry.verdict.load());
+            let willing = match (entry.is(&key), packed.generation()) {
+                (true, _) => u64::MAX,
+                (false, 0) => u64::MAX - 1,
+                (false, _) => moment.now.since(Timestamp(entry.last.load())),
+            };
+            if best.is_none_or(|(other, _, _)| willing >= other) {
+                best = Some((willing, set + way, packed.0));
+            }
+        }
+        let Some((willing, at, before)) = best else { return false };
+        let Some(entry) = self.entries.get(at) else { return false };
+        // Another CPU that writes here notes a datagram of its own; ours is then not remembered.
+        if before == CLAIMED || !entry.verdict.replace(before, CLAIMED) {
+            return false;
+        }
+        for (cell, word) in entry.addresses.iter().zip(key.addresses) {
+            cell.store(word);
+        }
+        entry.datagram.store(key.datagram);
+        entry.last.store(moment.now.0);
+        entry.verdict.store(verdict.0);
+        willing <= LIFE
     }
 
     /// Forgets everything, so that a generation number can be used again.
-    pub(crate) fn forget(&mut self) {
-        for entry in self.sets.iter_mut().flatten() {
-            entry.generation = 0;
+    pub(crate) fn forget(&self) {
+        for entry in &self.entries {
+            let packed = entry.verdict.load();
+            if packed != CLAIMED {
+                entry.verdict.replace(packed, 0);
+            }
         }
     }
 }

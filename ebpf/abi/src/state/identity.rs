@@ -14,6 +14,7 @@ pub use prefix4::V4_BLOCKS;
 pub use prefix6::{V6_LENGTHS, V6_SLOTS};
 
 use crate::address::{Ip, Mac};
+use crate::cell::Cell8;
 use crate::headers::Headers;
 use crate::table::{Full, SegmentId};
 
@@ -22,9 +23,11 @@ const VLANS: usize = 4096;
 
 /// One side of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Aligned, because the kernel takes no unaligned access to the stack.
+#[repr(C, align(8))]
 pub(crate) struct Endpoint {
-    pub(crate) mac: Mac,
     pub(crate) ip: Ip,
+    pub(crate) mac: Mac,
     /// Outer, then inner.
     pub(crate) vlan: [u16; 2],
 }
@@ -37,29 +40,29 @@ pub struct Identities {
     prefixes6: prefix6::Prefixes,
     addresses: address::Addresses,
     /// Segment number by VLAN identifier.
-    vlans: [u8; VLANS],
+    vlans: [Cell8; VLANS],
 }
 
 impl Identities {
     /// Places a MAC address. A placement by the policy itself holds against a later one by class.
-    pub fn place_mac(&mut self, mac: Mac, segment: SegmentId, by: PlacedBy) -> Result<(), Full> {
+    pub fn place_mac(&self, mac: Mac, segment: SegmentId, by: PlacedBy) -> Result<(), Full> {
         self.macs.place(mac, segment, by)
     }
 
     /// Says that a MAC address is a router's: what comes from it or goes to it is somebody else's, so the MAC address
     /// and the VLAN do not place it, and a change to another router is no move.
-    pub fn mark_router(&mut self, mac: Mac) -> Result<(), Full> {
+    pub fn mark_router(&self, mac: Mac) -> Result<(), Full> {
         self.macs.mark_router(mac)
     }
 
     /// Forgets everything about a MAC address.
-    pub fn forget_mac(&mut self, mac: Mac) {
+    pub fn forget_mac(&self, mac: Mac) {
         self.macs.forget(mac);
     }
 
     /// Places a prefix, in any order; the longest one that matches decides. `len` counts in the bits of the address's own
     /// family and is cut to its width; bits of `network` beyond it are ignored. Placing the same prefix again replaces it.
-    pub fn place_prefix(&mut self, network: Ip, len: u8, segment: SegmentId) -> Result<(), Full> {
+    pub fn place_prefix(&self, network: Ip, len: u8, segment: SegmentId) -> Result<(), Full> {
         match network.as_v4() {
             Some(v4) => self.prefixes4.place(u32::from_be_bytes(v4), len, segment),
             None => self.prefixes6.place(network, len, segment),
@@ -67,34 +70,46 @@ impl Identities {
     }
 
     /// Places a VLAN (1 to 4094). With two tags the inner one decides if it is placed.
-    pub fn place_vlan(&mut self, vlan: u16, segment: SegmentId) {
-        if let Some(slot) = self.vlans.get_mut(usize::from(vlan)) {
-            *slot = SegmentId::number(Some(segment));
+    pub fn place_vlan(&self, vlan: u16, segment: SegmentId) {
+        if let Some(slot) = self.vlans.get(usize::from(vlan)) {
+            slot.store(SegmentId::number(Some(segment)));
         }
     }
 
     /// Places a routed device by its class: one IP address.
-    pub fn place_address(&mut self, ip: Ip, segment: SegmentId) -> Result<(), Full> {
+    pub fn place_address(&self, ip: Ip, segment: SegmentId) -> Result<(), Full> {
         self.addresses.place(ip, segment)
     }
 
     /// Forgets where an IP address was placed by class.
-    pub fn forget_address(&mut self, ip: Ip) {
+    pub fn forget_address(&self, ip: Ip) {
         self.addresses.forget(ip);
     }
 
     /// Forgets all placements, as before a new policy. Routers stay marked.
-    pub fn forget_segments(&mut self) {
+    pub fn forget_segments(&self) {
         self.macs.forget_segments();
+        self.forget_places();
+    }
+
+    /// Becomes the routers of other identities and nothing else, as before a new policy in the idle buffer.
+    pub fn take_routers(&self, other: &Identities) {
+        self.macs.take_routers(&other.macs);
+        self.forget_places();
+    }
+
+    fn forget_places(&self) {
         self.prefixes4.forget();
         self.prefixes6.forget();
         self.addresses.forget_all();
-        self.vlans.fill(0);
+        for vlan in &self.vlans {
+            vlan.store(0);
+        }
     }
 
     /// The segment of an address that was seen on its own (a device of the inventory), by the same precedence.
     pub fn segment_of(&self, mac: Mac, ip: Ip, vlan: [u16; 2]) -> Option<SegmentId> {
-        self.segment(&Endpoint { mac, ip, vlan })
+        self.segment(&Endpoint { ip, mac, vlan })
     }
 
     /// Whether a MAC address is marked as a router's.
@@ -102,6 +117,7 @@ impl Identities {
         self.macs.find(mac).is_some_and(mac::Entry::is_router)
     }
 
+    #[cfg_attr(target_arch = "bpf", inline(never))]
     pub(crate) fn segment(&self, endpoint: &Endpoint) -> Option<SegmentId> {
         let entry = self.macs.find(endpoint.mac).unwrap_or_default();
         if let (false, Some(segment)) = (entry.is_router(), entry.segment(PlacedBy::Policy)) {
@@ -122,6 +138,7 @@ impl Identities {
 
     /// The two sides of a frame. A group has no segment of its own: it is the sender's, unless a prefix of group
     /// addresses names it.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
     pub(crate) fn sides(&self, headers: &Headers) -> (Option<SegmentId>, Option<SegmentId>) {
         let from = self.segment(&Endpoint { mac: headers.src_mac, ip: headers.src, vlan: headers.vlan });
         let to = if headers.dst.is_group() {
@@ -137,6 +154,7 @@ impl Identities {
     }
 
     /// The longest prefix of an address: its segment and its length.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
     fn prefix(&self, ip: Ip) -> Option<(SegmentId, u8)> {
         match ip.as_v4() {
             Some(v4) => self.prefixes4.find(u32::from_be_bytes(v4)),
@@ -150,6 +168,6 @@ impl Identities {
         if vlan == 0 {
             return None;
         }
-        self.vlans.get(usize::from(vlan)).copied().and_then(SegmentId::new)
+        self.vlans.get(usize::from(vlan)).map(Cell8::load).and_then(SegmentId::new)
     }
 }

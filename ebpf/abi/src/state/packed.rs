@@ -1,67 +1,146 @@
-//! A verdict in six bytes in which zero is valid.
+//! A verdict in one word in which zero is valid.
 
-use crate::judge::{Builtin, Reason, Verdict};
-use crate::table::{RuleId, SegmentId, ServiceClass, action_bit, action_from, mode_bits, mode_from};
+use crate::judge::{Builtin, Direction, Fate, Reason, Verdict};
+use crate::table::{Access, Action, PackedCell, RuleId, SegmentId, ServiceClass, action_from, mode_from};
 
-/// A [`Verdict`] as it lies in the tables. Every bit pattern is valid.
+/// A [`Verdict`] as it lies in the tables: from the top 16 bits of the generation that it belongs to (0 is none), 16 of
+/// rule, 8 each of segments, service, and a code: five bits of reason, two of mode, one of action. Every pattern is valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct PackedVerdict {
-    rule: u16,
-    from: u8,
-    to: u8,
-    service: u8,
-    /// Bit 0 the action, bits 1 and 2 the mode, from bit 3 the reason.
-    code: u8,
+#[repr(transparent)]
+pub(crate) struct PackedVerdict(pub(crate) u64);
+
+/// Reasons by their numbers.
+pub(crate) mod reason {
+    pub(crate) const DEFAULT: u64 = 0;
+    pub(crate) const RULE: u64 = 1;
+    pub(crate) const UNASSIGNED: u64 = 2;
+    pub(crate) const REPLY: u64 = 3;
+    pub(crate) const MIDSTREAM: u64 = 4;
+    pub(crate) const FRAGMENT: u64 = 5;
+    pub(crate) const ORPHAN: u64 = 6;
+    pub(crate) const UNREADABLE: u64 = 7;
+    /// The first of the built-in allowances, in the order of their numbers.
+    pub(crate) const BUILTIN: u64 = 8;
+    /// Midstream, but seen from the responder; the first number after the built-in allowances.
+    pub(crate) const BACKWARD_MIDSTREAM: u64 = 18;
 }
 
-/// Reasons below this number are themselves, from it on built-in allowances.
-const FIRST_BUILTIN: u8 = 8;
+const REASON_AT: u32 = 3;
+const REASON: u64 = 0x1f << REASON_AT;
+/// Mode `enforce`, as it lies in the code.
+const ENFORCE: u64 = 2 << 1;
 
 impl PackedVerdict {
-    pub(crate) const fn new(verdict: Verdict) -> PackedVerdict {
-        let reason = match verdict.reason {
-            Reason::Default => 0,
-            Reason::Rule => 1,
-            Reason::Unassigned => 2,
-            Reason::Reply => 3,
-            Reason::Midstream => 4,
-            Reason::Fragment => 5,
-            Reason::Orphan => 6,
-            Reason::Unreadable => 7,
-            Reason::Builtin(builtin) => FIRST_BUILTIN + builtin as u8,
+    /// No verdict.
+    pub(crate) const NONE: PackedVerdict = PackedVerdict(u64::MAX);
+
+    pub(crate) const fn is_none(self) -> bool {
+        self.0 == u64::MAX
+    }
+
+    /// What the tables say of an access. Bits are moved, not looked at: the kernel, which proves the program by following
+    /// its branches, would follow each of them for every verdict that there is.
+    #[inline(always)]
+    pub(crate) const fn decided(access: Access, cell: PackedCell) -> PackedVerdict {
+        let (rule, code) = (cell.rule_bits(), cell.code_bits());
+        let (from, to) = (SegmentId::number(access.from) as u64, SegmentId::number(access.to) as u64);
+        let reason = if rule != 0 {
+            reason::RULE
+        } else if from == 0 || to == 0 {
+            reason::UNASSIGNED
+        } else {
+            reason::DEFAULT
         };
-        PackedVerdict {
-            rule: RuleId::number(verdict.rule),
-            from: SegmentId::number(verdict.from),
-            to: SegmentId::number(verdict.to),
-            service: verdict.service.0,
-            code: (reason << 3) | (mode_bits(verdict.mode) << 1) | action_bit(verdict.action),
-        }
+        let service = access.service.0 as u64;
+        PackedVerdict(
+            (rule << 32) | (from << 24) | (to << 16) | (service << 8) | (reason << REASON_AT) | code,
+        )
+    }
+
+    /// What a built-in allowance says.
+    pub(crate) const fn allowed(
+        builtin: Builtin,
+        from: Option<SegmentId>,
+        to: Option<SegmentId>,
+    ) -> PackedVerdict {
+        let (from, to) = (SegmentId::number(from) as u64, SegmentId::number(to) as u64);
+        let reason = reason::BUILTIN + builtin as u64;
+        PackedVerdict((from << 24) | (to << 16) | (reason << REASON_AT) | ENFORCE)
+    }
+
+    pub(crate) const fn reason(self) -> u64 {
+        (self.0 & REASON) >> REASON_AT
+    }
+
+    pub(crate) const fn with_reason(self, reason: u64) -> PackedVerdict {
+        PackedVerdict((self.0 & !REASON) | (reason << REASON_AT))
+    }
+
+    pub(crate) const fn with_generation(self, generation: u16) -> PackedVerdict {
+        PackedVerdict(self.outdated().0 | ((generation as u64) << 48))
+    }
+
+    /// The number of the rule, 0 for none.
+    pub(crate) const fn rule(self) -> usize {
+        (self.0 >> 32 & 0xffff) as usize
+    }
+
+    /// The place of the pair of segments in tables of all pairs.
+    pub(crate) const fn pair(self) -> usize {
+        (self.0 >> 16 & 0xffff) as usize
     }
 
     pub(crate) const fn verdict(self) -> Verdict {
+        let [_, _, r0, r1, from, to, service, code] = self.0.to_be_bytes();
         Verdict {
-            action: action_from(self.code),
-            mode: mode_from(self.code >> 1),
-            reason: reason_from(self.code >> 3),
-            rule: RuleId::new(self.rule),
-            from: SegmentId::new(self.from),
-            to: SegmentId::new(self.to),
-            service: ServiceClass(self.service),
+            action: action_from(code),
+            mode: mode_from(code >> 1),
+            reason: reason_from(self.reason()),
+            rule: RuleId::new(u16::from_be_bytes([r0, r1])),
+            from: SegmentId::new(from),
+            to: SegmentId::new(to),
+            service: ServiceClass(service),
         }
+    }
+
+    pub(crate) const fn action(self) -> Action {
+        action_from((self.0 & 1) as u8)
+    }
+
+    pub(crate) const fn generation(self) -> u16 {
+        (self.0 >> 48) as u16
+    }
+
+    /// The same verdict, to be given again at the next frame.
+    pub(crate) const fn outdated(self) -> PackedVerdict {
+        PackedVerdict(self.0 & 0x0000_ffff_ffff_ffff)
+    }
+
+    /// Only what answers is backward: replies, and streams met midway that were taken for answers.
+    pub(crate) const fn direction(self) -> Direction {
+        match self.reason() {
+            reason::REPLY | reason::BACKWARD_MIDSTREAM => Direction::Backward,
+            _ => Direction::Forward,
+        }
+    }
+
+    /// Action and mode alone, for the path on which nothing else is asked.
+    #[inline(always)]
+    pub(crate) const fn fate(self) -> Fate {
+        // Deny (1), enforced (2 in the next two bits).
+        if self.0 & 7 == 5 { Fate::Drop } else { Fate::Pass }
     }
 }
 
-const fn reason_from(number: u8) -> Reason {
+const fn reason_from(number: u64) -> Reason {
     match number {
-        1 => Reason::Rule,
-        2 => Reason::Unassigned,
-        3 => Reason::Reply,
-        4 => Reason::Midstream,
-        5 => Reason::Fragment,
-        6 => Reason::Orphan,
-        7 => Reason::Unreadable,
+        reason::RULE => Reason::Rule,
+        reason::UNASSIGNED => Reason::Unassigned,
+        reason::REPLY => Reason::Reply,
+        reason::MIDSTREAM | reason::BACKWARD_MIDSTREAM => Reason::Midstream,
+        reason::FRAGMENT => Reason::Fragment,
+        reason::ORPHAN => Reason::Orphan,
+        reason::UNREADABLE => Reason::Unreadable,
         8 => Reason::Builtin(Builtin::Arp),
         9 => Reason::Builtin(Builtin::Eapol),
         10 => Reason::Builtin(Builtin::Lldp),

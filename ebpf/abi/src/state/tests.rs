@@ -3,11 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
-use super::packed::PackedVerdict;
+use super::packed::{PackedVerdict, reason};
 use super::{ADDRESS_SLOTS, Identities, MAC_SLOTS, PlacedBy, State, V4_BLOCKS, V6_LENGTHS};
-use crate::address::{Ip, Mac};
-use crate::judge::{Builtin, Reason, Verdict};
-use crate::table::{Action, Full, Mode, RuleId, SegmentId, ServiceClass};
+use crate::address::{Ip, Mac, Timestamp};
+use crate::judge::{Builtin, Direction, Fate, Reason, Verdict};
+use crate::table::{Access, Action, Cell, Full, Mode, PackedCell, RuleId, SegmentId, ServiceClass};
 
 fn segment(number: u8) -> SegmentId {
     SegmentId::new(number).unwrap()
@@ -28,8 +28,8 @@ fn find(identities: &Identities, ip: Ip) -> Option<u8> {
 
 #[test]
 fn a_device_is_placed_by_mac_then_prefix_then_vlan_then_class() {
-    let mut state = State::boxed();
-    let ids = &mut state.identities;
+    let state = State::boxed();
+    let ids = state.identities();
     let (device, ip, vlan) = (mac(1), v4(0x0a01_0203), [30, 0]);
     let place = |ids: &Identities| ids.segment_of(device, ip, vlan).map(|segment| segment.0.get());
     assert_eq!(place(ids), None);
@@ -54,8 +54,8 @@ fn a_device_is_placed_by_mac_then_prefix_then_vlan_then_class() {
 
 #[test]
 fn behind_a_router_only_the_address_places_a_device() {
-    let mut state = State::boxed();
-    let ids = &mut state.identities;
+    let state = State::boxed();
+    let ids = state.identities();
     ids.place_mac(mac(1), segment(1), PlacedBy::Policy).unwrap();
     ids.place_vlan(30, segment(3));
     ids.mark_router(mac(1)).unwrap();
@@ -71,10 +71,11 @@ fn behind_a_router_only_the_address_places_a_device() {
 
 #[test]
 fn the_inner_vlan_decides_where_it_is_placed() {
-    let mut state = State::boxed();
-    state.identities.place_vlan(100, segment(1));
-    state.identities.place_vlan(5, segment(2));
-    let place = |vlan| state.identities.segment_of(Mac::NONE, Ip::NONE, vlan).map(|segment| segment.0.get());
+    let state = State::boxed();
+    state.identities().place_vlan(100, segment(1));
+    state.identities().place_vlan(5, segment(2));
+    let place =
+        |vlan| state.identities().segment_of(Mac::NONE, Ip::NONE, vlan).map(|segment| segment.0.get());
     assert_eq!(
         [place([100, 5]), place([100, 6]), place([5, 0]), place([7, 0])],
         [Some(2), Some(1), Some(2), None]
@@ -83,19 +84,19 @@ fn the_inner_vlan_decides_where_it_is_placed() {
 
 #[test]
 fn half_of_the_mac_slots_can_be_used_and_a_full_table_says_so() {
-    let mut state = State::boxed();
+    let state = State::boxed();
     let many = u32::try_from(MAC_SLOTS / 2).unwrap();
     for number in 0..many {
-        state.identities.place_mac(mac(number), segment(7), PlacedBy::Policy).unwrap();
+        state.identities().place_mac(mac(number), segment(7), PlacedBy::Policy).unwrap();
     }
-    assert!((0..many).all(|number| state.identities.segment_of(mac(number), Ip::NONE, [0, 0]).is_some()));
-    assert_eq!(state.identities.segment_of(mac(many), Ip::NONE, [0, 0]), None);
+    assert!((0..many).all(|number| state.identities().segment_of(mac(number), Ip::NONE, [0, 0]).is_some()));
+    assert_eq!(state.identities().segment_of(mac(many), Ip::NONE, [0, 0]), None);
     let placed = (many..100_000)
-        .filter(|&n| state.identities.place_mac(mac(n), segment(8), PlacedBy::Class).is_ok())
+        .filter(|&n| state.identities().place_mac(mac(n), segment(8), PlacedBy::Class).is_ok())
         .count();
     assert!(placed < MAC_SLOTS / 2 + 1 && placed > 0);
     assert_eq!(
-        state.identities.place_mac(mac(0), segment(9), PlacedBy::Policy),
+        state.identities().place_mac(mac(0), segment(9), PlacedBy::Policy),
         Ok(()),
         "known ones still change"
     );
@@ -103,83 +104,131 @@ fn half_of_the_mac_slots_can_be_used_and_a_full_table_says_so() {
 
 #[test]
 fn half_of_the_address_slots_can_be_used_and_a_full_table_says_so() {
-    let mut state = State::boxed();
+    let state = State::boxed();
     let many = u32::try_from(ADDRESS_SLOTS / 2).unwrap();
     for number in 0..many {
-        state.identities.place_address(v4(number), segment(7)).unwrap();
+        state.identities().place_address(v4(number), segment(7)).unwrap();
     }
-    assert!((0..many).all(|number| find(&state.identities, v4(number)) == Some(7)));
+    assert!((0..many).all(|number| find(state.identities(), v4(number)) == Some(7)));
     let full =
-        (many..100_000).find_map(|number| state.identities.place_address(v4(number), segment(8)).err());
+        (many..100_000).find_map(|number| state.identities().place_address(v4(number), segment(8)).err());
     assert_eq!(full, Some(Full::Addresses));
 }
 
 #[test]
 fn hosts_in_more_networks_than_there_are_blocks_are_refused() {
-    let mut state = State::boxed();
+    let state = State::boxed();
     let placed = (0..5000_u32)
-        .take_while(|n| state.identities.place_prefix(v4(0x0a00_0001 + (n << 8)), 32, segment(1)).is_ok())
+        .take_while(|n| state.identities().place_prefix(v4(0x0a00_0001 + (n << 8)), 32, segment(1)).is_ok())
         .count();
     assert!(placed > V4_BLOCKS - 32 && placed < V4_BLOCKS, "{placed}");
-    assert_eq!(find(&state.identities, v4(0x0a00_0001)), Some(1));
-    assert_eq!(find(&state.identities, v4(0x0a00_0002)), None);
-    state.identities.forget_segments();
-    assert_eq!(find(&state.identities, v4(0x0a00_0001)), None);
-    assert_eq!(state.identities.place_prefix(v4(0x0a00_0001), 32, segment(2)), Ok(()));
+    assert_eq!(find(state.identities(), v4(0x0a00_0001)), Some(1));
+    assert_eq!(find(state.identities(), v4(0x0a00_0002)), None);
+    state.identities().forget_segments();
+    assert_eq!(find(state.identities(), v4(0x0a00_0001)), None);
+    assert_eq!(state.identities().place_prefix(v4(0x0a00_0001), 32, segment(2)), Ok(()));
 }
 
 #[test]
 fn ipv6_prefixes_of_too_many_lengths_are_refused() {
-    let mut state = State::boxed();
+    let state = State::boxed();
     let ip = Ip([0x20; 16]);
     let placed =
-        (1..=128).filter(|&len| state.identities.place_prefix(ip, len, segment(len)).is_ok()).count();
+        (1..=128).filter(|&len| state.identities().place_prefix(ip, len, segment(len)).is_ok()).count();
     assert_eq!(placed, V6_LENGTHS);
-    assert_eq!(find(&state.identities, ip).map(usize::from), Some(V6_LENGTHS));
-    assert_eq!(state.identities.place_prefix(ip, 200, segment(1)), Err(Full::Prefixes));
+    assert_eq!(find(state.identities(), ip).map(usize::from), Some(V6_LENGTHS));
+    assert_eq!(state.identities().place_prefix(ip, 200, segment(1)), Err(Full::Prefixes));
 }
 
 #[test]
 fn the_unspecified_address_is_in_no_prefix() {
-    let mut state = State::boxed();
-    state.identities.place_prefix(Ip([0; 16]), 0, segment(1)).unwrap();
-    assert_eq!(find(&state.identities, Ip::NONE), None);
-    assert_eq!(find(&state.identities, Ip([1; 16])), Some(1));
+    let state = State::boxed();
+    state.identities().place_prefix(Ip([0; 16]), 0, segment(1)).unwrap();
+    assert_eq!(find(state.identities(), Ip::NONE), None);
+    assert_eq!(find(state.identities(), Ip([1; 16])), Some(1));
 }
 
 #[test]
-fn a_verdict_survives_packing_whatever_its_reason() {
-    let mut reasons = vec![
-        Reason::Rule,
-        Reason::Default,
-        Reason::Unassigned,
-        Reason::Reply,
-        Reason::Midstream,
-        Reason::Fragment,
-        Reason::Orphan,
-        Reason::Unreadable,
-    ];
-    reasons.extend(Builtin::ALL.map(Reason::Builtin));
-    for reason in reasons {
+fn a_packed_decision_is_what_the_cell_says() {
+    for (rule, from, to, reason) in [
+        (4711, 250, 0, Reason::Rule),
+        (0, 1, 2, Reason::Default),
+        (0, 1, 0, Reason::Unassigned),
+        (0, 0, 2, Reason::Unassigned),
+    ] {
         for action in [Action::Allow, Action::Deny] {
             for mode in [Mode::Observe, Mode::Alert, Mode::Enforce] {
-                let (rule, from, to) = (RuleId::new(4711), SegmentId::new(250), None);
-                let verdict = Verdict { action, mode, reason, rule, from, to, service: ServiceClass(77) };
-                assert_eq!(PackedVerdict::new(verdict).verdict(), verdict);
+                let (rule, from, to) = (RuleId::new(rule), SegmentId::new(from), SegmentId::new(to));
+                let service = ServiceClass(77);
+                let cell = PackedCell::new(Cell { rule, action, mode });
+                let packed =
+                    PackedVerdict::decided(Access { from, to, service }, cell).with_generation(40_001);
+                let verdict = Verdict { action, mode, reason, rule, from, to, service };
+                assert_eq!(
+                    (packed.verdict(), packed.generation(), packed.action()),
+                    (verdict, 40_001, action)
+                );
+                assert_eq!((packed.fate(), packed.outdated().verdict()), (verdict.fate(), verdict));
+                assert_eq!((packed.outdated().generation(), packed.direction()), (0, Direction::Forward));
             }
         }
     }
 }
 
 #[test]
-fn generations_count_on_while_their_short_form_wraps_without_zero() {
-    let mut state = State::boxed();
-    assert_eq!((state.generation(), state.epoch()), (1, 1));
-    for _ in 0..65_535 {
-        state.publish();
-        assert_ne!(state.epoch(), 0);
+fn reasons_and_directions_keep_apart_in_five_bits() {
+    let packed = PackedVerdict(0x1234_5678_9abc_de05);
+    let backward = [reason::REPLY, reason::BACKWARD_MIDSTREAM];
+    for number in 0..32 {
+        let with = packed.with_reason(number);
+        assert_eq!(
+            (with.reason(), with.fate(), with.rule(), with.pair()),
+            (number, Fate::Drop, 0x5678, 0x9abc)
+        );
+        assert_eq!(with.direction() == Direction::Backward, backward.contains(&number));
     }
-    assert_eq!((state.generation(), state.epoch()), (65_536, 1));
+    for builtin in Builtin::ALL {
+        let verdict = PackedVerdict::allowed(builtin, SegmentId::new(3), SegmentId::new(4)).verdict();
+        assert_eq!((verdict.reason, verdict.fate()), (Reason::Builtin(builtin), Fate::Pass));
+        assert_eq!(
+            (verdict.from, verdict.to, verdict.mode),
+            (SegmentId::new(3), SegmentId::new(4), Mode::Enforce)
+        );
+    }
+    assert_eq!(packed.with_reason(reason::MIDSTREAM).verdict().reason, Reason::Midstream);
+    assert_eq!(packed.with_reason(reason::BACKWARD_MIDSTREAM).verdict().reason, Reason::Midstream);
+}
+
+#[test]
+fn generations_count_on_while_their_short_form_wraps_without_zero() {
+    let state = State::boxed();
+    let now = || state.moment(Timestamp(0)).generation;
+    assert_eq!((state.generation(), now()), (2, 2));
+    for _ in 0..40_000 {
+        let before = state.generation();
+        state.publish();
+        assert!(state.generation() > before && now() > 1 && now() & 1 == 0);
+        state.swap();
+        assert!(now() > 1 && now() & 1 == 1);
+        state.swap();
+        assert_eq!(now() & 1, 0);
+    }
+    assert!(state.generation() > 2 * 65_536);
+}
+
+#[test]
+fn the_idle_policy_is_in_force_after_a_swap_and_not_before() {
+    let state = State::boxed();
+    state.identities().place_vlan(7, segment(1));
+    state.idle().identities.place_vlan(7, segment(2));
+    let place = || state.identities().segment_of(Mac::NONE, Ip::NONE, [7, 0]);
+    assert_eq!(place(), Some(segment(1)));
+    state.swap();
+    assert_eq!(place(), Some(segment(2)));
+    state.publish();
+    assert_eq!(place(), Some(segment(2)));
+    state.swap();
+    assert_eq!(place(), Some(segment(1)));
 }
 
 fn covers(network: Ip, len: u8, ip: Ip) -> bool {
@@ -214,9 +263,9 @@ proptest! {
             ip[0] = 0x20;
             placed.push((Ip(ip), [0, 1, 32, 48, 56, 64, 127, 128][len], number));
         }
-        let mut state = State::boxed();
+        let state = State::boxed();
         for (ip, len, number) in &placed {
-            state.identities.place_prefix(*ip, *len, segment(*number)).unwrap();
+            state.identities().place_prefix(*ip, *len, segment(*number)).unwrap();
         }
         let near = asked.iter().filter_map(|(pick, at, bit)| {
             let (mut ip, _, _) = *placed.get(usize::from(*pick) % placed.len().max(1))?;
@@ -229,7 +278,7 @@ proptest! {
             // The last of the longest: a prefix that is placed again replaces what was there.
             let expected =
                 placed.iter().filter(|(network, len, _)| covers(*network, *len, ip)).max_by_key(|(_, len, _)| *len);
-            prop_assert_eq!(find(&state.identities, ip), expected.map(|(_, _, number)| *number), "{}", ip);
+            prop_assert_eq!(find(state.identities(), ip), expected.map(|(_, _, number)| *number), "{}", ip);
         }
     }
 }

@@ -28,7 +28,7 @@ fn empty_tables_allow_and_observe() {
 
 #[test]
 fn classes_are_kept_apart_by_protocol() {
-    let mut tables = Tables::boxed();
+    let tables = Tables::boxed();
     tables.set_tcp_class(443, ServiceClass(1));
     tables.set_udp_class(443, ServiceClass(2));
     tables.set_protocol_class(47, ServiceClass(3));
@@ -38,7 +38,7 @@ fn classes_are_kept_apart_by_protocol() {
 
 #[test]
 fn a_row_beyond_the_last_is_refused() {
-    let mut tables = Tables::boxed();
+    let tables = Tables::boxed();
     let beyond = u16::try_from(ROWS).unwrap();
     assert_eq!(tables.set_pair(None, None, beyond), Err(Full::Rows));
     assert_eq!(tables.set_cell(beyond, ServiceClass(0), Cell::OBSERVED), Err(Full::Rows));
@@ -47,11 +47,11 @@ fn a_row_beyond_the_last_is_refused() {
 
 #[test]
 fn copied_tables_decide_alike() {
-    let mut tables = Tables::boxed();
+    let tables = Tables::boxed();
     tables.set_pair(SegmentId::new(3), SegmentId::new(4), 7).unwrap();
     tables.set_cell(7, ServiceClass(5), cell(9, 1, 2)).unwrap();
     tables.set_tcp_class(80, ServiceClass(5));
-    let mut copy = Tables::boxed();
+    let copy = Tables::boxed();
     copy.copy_from(&tables);
     let access = Access { from: SegmentId::new(3), to: SegmentId::new(4), service: copy.class(6, 80) };
     assert_eq!(copy.decide(access), cell(9, 1, 2));
@@ -65,7 +65,7 @@ proptest! {
         pairs in vec((any::<u8>(), any::<u8>(), 0_u16..1024), 1..60),
         cells in vec((0_u16..1024, any::<u8>(), any::<u16>(), any::<u8>(), any::<u8>()), 1..200),
     ) {
-        let mut tables = Tables::boxed();
+        let tables = Tables::boxed();
         let mut rows = HashMap::new();
         let mut naive = HashMap::new();
         for (from, to, row) in &pairs {

@@ -3,7 +3,7 @@
 use super::reference::Reference;
 use crate::address::{Ip, MILLISECOND, Mac, SECOND, Timestamp};
 use crate::headers::{Fragment, Headers};
-use crate::judge::{Reason, judge};
+use crate::judge::{Builtin, Reason, judge};
 use crate::state::{PlacedBy, State};
 use crate::table::{Action, Cell, Mode, RuleId, SegmentId, ServiceClass};
 
@@ -62,7 +62,7 @@ struct Twins {
 impl Twins {
     fn new(dice: &mut Dice) -> Twins {
         let mut twins = Twins { state: State::boxed(), reference: Reference::default() };
-        twins.state.seed = dice.roll(u64::MAX);
+        twins.state.set_seed(dice.roll(u64::MAX));
         for _ in 0..8 {
             twins.place(dice);
         }
@@ -81,16 +81,16 @@ impl Twins {
     fn classify(&mut self, protocol: u8, port: u16, dice: &mut Dice) {
         let class = ServiceClass(u8::try_from(dice.roll(4)).unwrap());
         match protocol {
-            6 => self.state.tables.set_tcp_class(port, class),
-            17 => self.state.tables.set_udp_class(port, class),
-            other => self.state.tables.set_protocol_class(other, class),
+            6 => self.state.tables().set_tcp_class(port, class),
+            17 => self.state.tables().set_udp_class(port, class),
+            other => self.state.tables().set_protocol_class(other, class),
         }
         self.reference.classes.insert((protocol, port), class);
     }
 
     fn place(&mut self, dice: &mut Dice) {
         let segment = segment(dice);
-        let (ids, reference) = (&mut self.state.identities, &mut self.reference);
+        let (ids, reference) = (self.state.identities(), &mut self.reference);
         match dice.roll(7) {
             0 => {
                 let mac = mac(dice);
@@ -135,14 +135,14 @@ impl Twins {
             for to in 0..=SEGMENTS {
                 let row = u16::from(from) * 16 + u16::from(to);
                 let (from, to) = (SegmentId::new(from), SegmentId::new(to));
-                self.state.tables.set_pair(from, to, row).unwrap();
+                self.state.tables().set_pair(from, to, row).unwrap();
                 for class in (0..4).map(ServiceClass) {
                     let cell = Cell {
                         rule: RuleId::new(u16::try_from(dice.roll(6)).unwrap()),
                         action: dice.pick(&[Action::Allow, Action::Deny, Action::Deny]),
                         mode: dice.pick(&[Mode::Observe, Mode::Alert, Mode::Enforce]),
                     };
-                    self.state.tables.set_cell(row, class, cell).unwrap();
+                    self.state.tables().set_cell(row, class, cell).unwrap();
                     self.reference.cells.insert((from, to, class), cell);
                 }
             }
@@ -257,7 +257,7 @@ fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action)> {
         } else {
             earlier[usize::try_from(dice.roll(64)).unwrap()] = headers;
         }
-        let judged = judge(&mut twins.state, &headers, 100, now);
+        let judged = judge(&twins.state, &headers, 100, now);
         let (verdict, event) = twins.reference.judge(&headers, now);
         assert_eq!(
             (judged.verdict, judged.event),
@@ -266,14 +266,15 @@ fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action)> {
         );
         verdicts.push((verdict.reason, verdict.action));
     }
+    twins.state.settle();
     let counters = &twins.state.counters;
     assert_eq!(
-        (counters.evicted, counters.refused, counters.fragments_evicted),
+        (counters.evicted.load(), counters.refused.load(), counters.fragments_evicted.load()),
         (0, 0, 0),
         "the reference has no bounds"
     );
-    let counted: u64 = counters.pairs.iter().map(|pair| pair.allowed + pair.denied).sum();
-    let built_in: u64 = counters.builtins.iter().map(|tally| tally.packets).sum();
+    let counted: u64 = counters.all_pairs().map(|pair| pair.allowed + pair.denied).sum();
+    let built_in: u64 = Builtin::ALL.map(|builtin| counters.builtin(builtin).packets).into_iter().sum();
     assert_eq!(usize::try_from(counted + built_in).unwrap(), frames, "every frame is counted once");
     verdicts
 }

@@ -56,13 +56,12 @@ pub(super) struct Reference {
     fragments: HashMap<Datagram, (Verdict, u64, u64)>,
 }
 
-/// Time has the grain of the tables: 2^26 ns.
 fn tick(now: Timestamp) -> u64 {
-    now.0 / 67_108_864
+    now.0
 }
 
-const HOUR: u64 = 3_600_000_000_000 / 67_108_864;
-const MINUTE: u64 = 60_000_000_000 / 67_108_864;
+const HOUR: u64 = 3_600_000_000_000;
+const MINUTE: u64 = 60_000_000_000;
 
 fn key(h: &Headers) -> Key {
     let ports = match (h.protocol, h.src_port) {

@@ -1,6 +1,7 @@
 //! MAC address to segment: eight bytes an entry, buckets of four, two buckets for each address.
 
 use crate::address::Mac;
+use crate::cell::Cell64;
 use crate::mix::{mix, two_buckets};
 use crate::table::{Full, SegmentId};
 
@@ -50,21 +51,26 @@ impl Entry {
         }
     }
 
-    fn place(&mut self, segment: SegmentId, by: PlacedBy) {
-        let number = u64::from(segment.0.get()) << 8;
+    const fn placed(self, segment: SegmentId, by: PlacedBy) -> Entry {
+        let number = (segment.0.get() as u64) << 8;
         let kept = self.0 & !SEGMENT;
         match by {
-            PlacedBy::Policy => self.0 = kept | number | BY_POLICY,
-            PlacedBy::Class if self.0 & BY_POLICY == 0 => self.0 = kept | number,
-            PlacedBy::Class => {}
+            PlacedBy::Policy => Entry(kept | number | BY_POLICY),
+            PlacedBy::Class if self.0 & BY_POLICY == 0 => Entry(kept | number),
+            PlacedBy::Class => self,
         }
+    }
+
+    /// What stays of it when all placements are forgotten.
+    const fn unplaced(self) -> Entry {
+        if self.is_router() { Entry(self.0 & !(SEGMENT | BY_POLICY)) } else { Entry(0) }
     }
 }
 
-/// All known MAC addresses.
+/// All known MAC addresses. Each entry is one word, so userspace changes it while the kernel program reads.
 #[repr(C)]
 pub(super) struct Macs {
-    buckets: [[Entry; WAYS]; BUCKETS],
+    entries: [Cell64; MAC_SLOTS],
 }
 
 fn buckets(mac: Mac) -> [usize; 2] {
@@ -74,64 +80,70 @@ fn buckets(mac: Mac) -> [usize; 2] {
 impl Macs {
     pub(super) fn find(&self, mac: Mac) -> Option<Entry> {
         let [first, second] = buckets(mac);
-        let in_bucket = |bucket: usize| self.buckets.get(bucket)?.iter().copied().find(|entry| entry.is(mac));
-        in_bucket(first).or_else(|| in_bucket(second))
+        self.find_in(first, mac).or_else(|| self.find_in(second, mac))
     }
 
-    pub(super) fn place(&mut self, mac: Mac, segment: SegmentId, by: PlacedBy) -> Result<(), Full> {
-        self.entry(mac)?.place(segment, by);
+    #[inline]
+    fn find_in(&self, bucket: usize, mac: Mac) -> Option<Entry> {
+        for way in 0..WAYS {
+            let entry = Entry(self.entries.get(bucket * WAYS + way)?.load());
+            if entry.is(mac) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+
+    pub(super) fn place(&self, mac: Mac, segment: SegmentId, by: PlacedBy) -> Result<(), Full> {
+        let cell = self.entry(mac)?;
+        cell.store(Entry(cell.load()).placed(segment, by).0);
         Ok(())
     }
 
-    pub(super) fn mark_router(&mut self, mac: Mac) -> Result<(), Full> {
-        self.entry(mac)?.0 |= ROUTER;
+    pub(super) fn mark_router(&self, mac: Mac) -> Result<(), Full> {
+        let cell = self.entry(mac)?;
+        cell.store(cell.load() | ROUTER);
         Ok(())
     }
 
-    pub(super) fn forget(&mut self, mac: Mac) {
+    pub(super) fn forget(&self, mac: Mac) {
         for bucket in buckets(mac) {
-            for entry in self.buckets.get_mut(bucket).into_iter().flatten().filter(|entry| entry.is(mac)) {
-                *entry = Entry::default();
+            for cell in self.bucket(bucket).iter().filter(|cell| Entry(cell.load()).is(mac)) {
+                cell.store(0);
             }
         }
     }
 
-    pub(super) fn forget_segments(&mut self) {
-        for entry in self.buckets.iter_mut().flatten() {
-            if entry.is_router() {
-                entry.0 &= !(SEGMENT | BY_POLICY);
-            } else {
-                *entry = Entry::default();
-            }
+    pub(super) fn forget_segments(&self) {
+        self.take_routers(self);
+    }
+
+    /// Becomes the routers of another table and nothing else.
+    pub(super) fn take_routers(&self, other: &Macs) {
+        for (cell, theirs) in self.entries.iter().zip(&other.entries) {
+            cell.store(Entry(theirs.load()).unplaced().0);
         }
+    }
+
+    fn bucket(&self, bucket: usize) -> &[Cell64] {
+        let start = bucket * WAYS;
+        self.entries.get(start..start + WAYS).unwrap_or_default()
     }
 
     /// The entry of an address, made in the emptier bucket if it is new.
-    fn entry(&mut self, mac: Mac) -> Result<&mut Entry, Full> {
-        let [first, second] = buckets(mac);
-        let way_of = |bucket: usize, wanted: &dyn Fn(&Entry) -> bool| {
-            self.buckets
-                .get(bucket)
-                .and_then(|entries| entries.iter().position(wanted))
-                .map(|way| (bucket, way))
-        };
-        let known = |entry: &Entry| entry.is(mac);
-        let empty = |entry: &Entry| entry.0 == 0;
-        let used = |bucket: usize| {
-            self.buckets
-                .get(bucket)
-                .map_or(WAYS, |entries| entries.iter().filter(|entry| entry.0 != 0).count())
-        };
+    fn entry(&self, mac: Mac) -> Result<&Cell64, Full> {
+        let [first, second] = buckets(mac).map(|bucket| self.bucket(bucket));
+        let known = |cell: &&Cell64| Entry(cell.load()).is(mac);
+        let empty = |cell: &&Cell64| cell.load() == 0;
+        let used = |bucket: &[Cell64]| bucket.iter().filter(|cell| cell.load() != 0).count();
         let emptier = if used(second) < used(first) { second } else { first };
-        let (bucket, way) = way_of(first, &known)
-            .or_else(|| way_of(second, &known))
-            .or_else(|| way_of(emptier, &empty))
+        let cell = (first.iter().find(known))
+            .or_else(|| second.iter().find(known))
+            .or_else(|| emptier.iter().find(empty))
             .ok_or(Full::Macs)?;
-        let entry =
-            self.buckets.get_mut(bucket).and_then(|entries| entries.get_mut(way)).ok_or(Full::Macs)?;
-        if entry.0 == 0 {
-            *entry = Entry::new(mac);
+        if cell.load() == 0 {
+            cell.store(Entry::new(mac).0);
         }
-        Ok(entry)
+        Ok(cell)
     }
 }

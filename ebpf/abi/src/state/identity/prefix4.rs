@@ -1,5 +1,6 @@
 //! IPv4 prefixes as a trie of 16, 8 and 8 bits: at most three dependent loads for the longest match.
 
+use crate::cell::Cell16;
 use crate::table::{Full, SegmentId};
 
 /// Blocks of 256 slots for prefixes longer than 16 bits: one for each /16 and one for each /24 that has such.
@@ -35,10 +36,11 @@ impl Slot {
 /// All IPv4 prefixes.
 #[repr(C)]
 pub(super) struct Prefixes {
-    root: [Slot; 65_536],
-    blocks: [[Slot; 256]; V4_BLOCKS],
+    root: [Cell16; 65_536],
+    /// Block by block.
+    blocks: [Cell16; 256 * V4_BLOCKS],
     /// Blocks in use.
-    used: u16,
+    used: Cell16,
 }
 
 impl Prefixes {
@@ -46,15 +48,15 @@ impl Prefixes {
     #[inline]
     pub(super) fn find(&self, ip: u32) -> Option<(SegmentId, u8)> {
         let [a, b, c, d] = ip.to_be_bytes();
-        let mut slot = *self.root.get(usize::from(u16::from_be_bytes([a, b])))?;
+        let mut slot = Slot(self.root.get(usize::from(u16::from_be_bytes([a, b])))?.load());
         for byte in [c, d] {
             let Some(block) = slot.block() else { break };
-            slot = *self.blocks.get(block)?.get(usize::from(byte))?;
+            slot = Slot(self.blocks.get(block * 256 + usize::from(byte))?.load());
         }
         slot.found()
     }
 
-    pub(super) fn place(&mut self, network: u32, len: u8, segment: SegmentId) -> Result<(), Full> {
+    pub(super) fn place(&self, network: u32, len: u8, segment: SegmentId) -> Result<(), Full> {
         let len = len.min(32);
         let new = Slot::prefix(len, segment);
         let masked = network & u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
@@ -83,65 +85,64 @@ impl Prefixes {
         Ok(())
     }
 
-    pub(super) fn forget(&mut self) {
-        self.root.fill(Slot::default());
-        self.used = 0;
+    pub(super) fn forget(&self) {
+        for slot in &self.root {
+            slot.store(0);
+        }
+        self.used.store(0);
     }
 
-    fn slot(&mut self, place: Place) -> Option<&mut Slot> {
+    fn slot(&self, place: Place) -> Option<&Cell16> {
         match place {
-            Place::Root(at) => self.root.get_mut(at),
-            Place::Block(block, at) => self.blocks.get_mut(block)?.get_mut(at),
+            Place::Root(at) => self.root.get(at),
+            Place::Block(block, at) => self.blocks.get(block * 256 + at),
         }
     }
 
     /// The block behind a slot, made if need be with what the slot says in all its own.
-    fn grow(&mut self, place: Place) -> Result<usize, Full> {
-        let old = *self.slot(place).ok_or(Full::Prefixes)?;
+    fn grow(&self, place: Place) -> Result<usize, Full> {
+        let slot = self.slot(place).ok_or(Full::Prefixes)?;
+        let old = Slot(slot.load());
         if let Some(block) = old.block() {
             return Ok(block);
         }
-        let number = self.used;
-        let block = self.blocks.get_mut(usize::from(number)).ok_or(Full::Prefixes)?;
-        block.fill(old);
-        self.used = number + 1;
-        if let Some(slot) = self.slot(place) {
-            *slot = Slot(BLOCK | number);
+        let number = self.used.load();
+        let start = usize::from(number) * 256;
+        let block = self.blocks.get(start..start + 256).ok_or(Full::Prefixes)?;
+        for inner in block {
+            inner.store(old.0);
         }
+        self.used.store(number + 1);
+        slot.store(BLOCK | number);
         Ok(usize::from(number))
     }
 
     /// Puts a prefix into a slot and all below it, wherever no longer one is.
-    fn cover(&mut self, place: Place, new: Slot) {
+    fn cover(&self, place: Place, new: Slot) {
         let Some(slot) = self.slot(place) else { return };
-        let Some(block) = slot.block() else {
-            if slot.rank() <= new.rank() {
-                *slot = new;
-            }
-            return;
+        let Some(block) = Slot(slot.load()).block() else {
+            return cover_leaf(slot, new);
         };
         for at in 0..256 {
-            let Some(inner) = self.slot(Place::Block(block, at)).map(|slot| *slot) else { return };
-            match inner.block() {
+            let Some(inner) = self.slot(Place::Block(block, at)) else { return };
+            match Slot(inner.load()).block() {
                 // Three levels in all: the deepest one has no blocks.
                 Some(deepest) => self.cover_leaves(deepest, new),
-                None => self.cover_leaf(block, at, new),
+                None => cover_leaf(inner, new),
             }
         }
     }
 
-    fn cover_leaves(&mut self, block: usize, new: Slot) {
-        for at in 0..256 {
-            self.cover_leaf(block, at, new);
+    fn cover_leaves(&self, block: usize, new: Slot) {
+        for leaf in (0..256).filter_map(|at| self.slot(Place::Block(block, at))) {
+            cover_leaf(leaf, new);
         }
     }
+}
 
-    fn cover_leaf(&mut self, block: usize, at: usize, new: Slot) {
-        if let Some(slot) = self.slot(Place::Block(block, at))
-            && slot.rank() <= new.rank()
-        {
-            *slot = new;
-        }
+fn cover_leaf(slot: &Cell16, new: Slot) {
+    if Slot(slot.load()).rank() <= new.rank() {
+        slot.store(new.0);
     }
 }
 

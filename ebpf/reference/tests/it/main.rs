@@ -1,0 +1,12 @@
+//! The judge against the evaluator that shares nothing with it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands, also in what its tests share"
+)]
+
+mod captures;
+mod deviations;
+mod differential;
+mod mutations;
+mod twins;

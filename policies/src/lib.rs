@@ -131,7 +131,7 @@ fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
     if mistakes.errors() > 0 {
         return None;
     }
-    if let Err((segment, full)) = place(&policy.segments, State::boxed().identities()) {
+    if let Err((segment, full)) = place(&policy.segments, &Identities::boxed()) {
         let span = policy.declared.get(usize::from(segment.0.get()).wrapping_sub(1)).copied();
         mistakes.add(
             Mistake::new(

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use crate::state::State;
+use crate::state::{Identities, State};
 use crate::table::Tables;
 
 impl Tables {
@@ -12,6 +12,16 @@ impl Tables {
         let tables = Box::<Tables>::new_zeroed();
         // SAFETY: `Tables` is made of arrays of shared integers (`cell`); zeros are valid in all.
         unsafe { tables.assume_init() }
+    }
+}
+
+impl Identities {
+    /// Identities on the heap in which nobody is placed.
+    #[expect(unsafe_code, reason = "1.7 MB would overflow the stack before a safe initialiser could move it")]
+    pub fn boxed() -> Box<Identities> {
+        let identities = Box::<Identities>::new_zeroed();
+        // SAFETY: `Identities` is made of arrays of shared integers (`cell`); zeros are valid in all.
+        unsafe { identities.assume_init() }
     }
 }
 

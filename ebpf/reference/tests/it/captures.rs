@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use abi::address::Timestamp;
 use reference::example;
 
-use crate::twins::{Tally, Twins};
+use crate::twins::{Going, Tally, Twins};
 
 /// zstd frames of the recordings use a window of 128 MiB.
 const WINDOW_LOG: u32 = 27;
@@ -102,9 +102,8 @@ fn contents(path: &Path) -> Vec<u8> {
 fn compare(path: &Path, captured: &[Captured<'_>], policy: usize) -> Tally {
     let mut twins = Twins::new(policy, 0x5eed);
     for ((at, frame), number) in captured.iter().zip(1..) {
-        if let Err(error) = twins.frame(frame, *at) {
-            panic!("{}, frame {number}: {error}", path.display());
-        }
+        let going = twins.frame(frame, *at);
+        assert_eq!(going, Ok(Going::On), "{}, frame {number}", path.display());
     }
     assert_eq!(twins.evictions(), 0, "{}: the evaluator has no bounds", path.display());
     twins.tally

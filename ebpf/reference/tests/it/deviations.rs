@@ -145,3 +145,19 @@ fn wrong_today_a_tiny_first_fragment_passes_where_its_connection_may_not_open() 
     tiny.truncate(42);
     assert_eq!(last(OPEN, &[tiny, syn])[0], (Fate::Pass, "orphan-fragment", None));
 }
+
+#[test]
+fn wrong_today_a_flow_in_a_far_place_is_judged_anew_with_every_frame() {
+    // Nine flows that differ in their VLAN alone have the same places, and cached verdicts are looked for in eight.
+    let tagged = |vlan: u8, packet: &[u8]| [&packet[..12], &[0x81, 0, 0, vlan], &packet[12..]].concat();
+    let asks = four(40, [0, 0], (64, 6), [10, 77, 20, 7, 10, 77, 50, 30], &dicom(0x10));
+    let frames: Vec<Vec<u8>> = (101..110).map(|vlan| tagged(vlan, &asks)).collect();
+    // A connection the other way, denied and dropped, of which those frames might be answers, had they no verdict yet.
+    let mut opens = four(40, [0, 0], (64, 6), [10, 77, 50, 30, 10, 77, 20, 7], &dicom(0x02));
+    opens[34..38].copy_from_slice(&[0, 104, 0x9c, 0x40]);
+    let with = |again: &Vec<u8>| [&frames[..], &[opens.clone(), again.clone()]].concat();
+    let soft = (Fate::Pass, "rule", Some("soft".to_owned()));
+    assert_eq!(last(OPEN, &with(&frames[0])), [soft.clone(), soft.clone()]);
+    let silence = (Fate::Drop, "reply", Some("silence".to_owned()));
+    assert_eq!(last(OPEN, &with(&frames[8])), [silence, soft], "what is cached must hold wherever it lies");
+}

@@ -15,7 +15,13 @@ AT_LEAST ?= 8
 WARDLINE := cargo run --quiet --release --locked -p daemon --bin wardline --
 FUZZ_SECONDS ?= 10
 
-.PHONY: help setup demo test mutants lint deny fuzz fmt clean
+# The kernel program: a compiler that has `core` for the kernel's machine, and a linker for it.
+BPF_TARGET := bpfel-unknown-none
+BPF_LINKER := 0.13.0
+BPF_LLVM := 22
+BPF_PACKAGES := rustc-web cargo-web libstd-rust-web-dev-bpf llvm-$(BPF_LLVM)-dev libpolly-$(BPF_LLVM)-dev zlib1g-dev libzstd-dev
+
+.PHONY: help setup setup-fastpath demo test mutants lint deny fuzz fmt clean
 
 help:
 	@echo "make demo   replay the recorded hospital and compare what is found with its labels"
@@ -25,7 +31,8 @@ help:
 	echo "make fmt    format the code"
 	echo "make clean  remove what was built"
 
-# What the build needs: a Rust toolchain with its lints and formatter, a C compiler, and libpcap's headers.
+# What the build needs: a Rust toolchain with its lints and formatter, a C compiler, libpcap's headers, and what compiles
+# the kernel program. Quick when all is there.
 setup:
 	@packages=()
 	command -v cc >/dev/null || packages+=(build-essential)
@@ -57,6 +64,41 @@ setup:
 		command -v rustup >/dev/null || { echo "setup: cargo's clippy and rustfmt are missing" >&2; exit 1; }
 		rustup component add clippy rustfmt >&2
 	fi
+	$(MAKE) setup-fastpath
+
+# What the kernel program and its live tests need. Where that cannot be installed the build goes on without the fast path,
+# says so, and `make test` fails.
+setup-fastpath:
+	@missing() { echo "setup: without the fast path: $$1" >&2; exit 0; }
+	has_core() {
+		local libraries
+		libraries=$$(/usr/bin/rustc --print target-libdir --target $(BPF_TARGET) 2>/dev/null) && [ -d "$$libraries" ] && return
+		libraries=$$(rustup run nightly rustc --print sysroot 2>/dev/null) && [ -d "$$libraries/lib/rustlib/src/rust/library/core" ]
+	}
+	packages=()
+	has_core || packages+=($(BPF_PACKAGES))
+	if ! command -v bpf-linker >/dev/null && [ ! -d /usr/lib/llvm-$(BPF_LLVM)/include ]; then
+		packages+=($(filter-out rustc-web cargo-web libstd-%,$(BPF_PACKAGES)))
+	fi
+	command -v ip >/dev/null || [ -x /usr/sbin/ip ] || packages+=(iproute2)
+	command -v ethtool >/dev/null || [ -x /usr/sbin/ethtool ] || packages+=(ethtool)
+	if [ $${#packages[@]} -gt 0 ]; then
+		command -v apt-get >/dev/null || missing "please install, by Debian's names: $${packages[*]}; or a nightly Rust with rust-src, and bpf-linker"
+		as_root=()
+		if [ "$$(id -u)" -ne 0 ]; then
+			command -v sudo >/dev/null || missing "neither root nor sudo; please install $${packages[*]}"
+			as_root=(sudo)
+		fi
+		echo "setup: installing $${packages[*]}" >&2
+		$${as_root[@]+"$${as_root[@]}"} apt-get update -q >&2 || missing "the list of packages cannot be fetched"
+		$${as_root[@]+"$${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${packages[@]}" >&2 \
+			|| missing "these packages cannot be installed: $${packages[*]} (Debian 12 has them; elsewhere a nightly Rust with rust-src does)"
+	fi
+	if ! command -v bpf-linker >/dev/null; then
+		echo "setup: building bpf-linker $(BPF_LINKER), which takes some minutes, once" >&2
+		LLVM_PREFIX=/usr/lib/llvm-$(BPF_LLVM) cargo install bpf-linker --version $(BPF_LINKER) --locked \
+			--no-default-features --features llvm-$(BPF_LLVM) >&2 || missing "bpf-linker cannot be built"
+	fi
 
 demo: setup
 	@cargo build --release --locked -p daemon --bin wardline -p benches --bin score
@@ -75,6 +117,7 @@ demo: setup
 	echo "Start with: head -n3 demo-out/incidents.jsonl"
 
 # The test runner comes last, so that its summary is what stays on the screen.
+test: export WARDLINE_FASTPATH_REQUIRED := 1
 test: setup lint fuzz
 	@if [ ! -d "$${WARDLINE_DATA:-}" ]; then
 		echo "SKIPPED: tests over captures that are not in the repository: set WARDLINE_DATA to a folder of them" >&2

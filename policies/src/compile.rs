@@ -13,6 +13,7 @@ use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::draft::Unassigned;
 use crate::ports::{ClassSet, Classes, has_bit, set_bit};
 use crate::resolve::{Policy, Ports, ResolvedRule};
+use crate::standing;
 use crate::text::Span;
 
 /// The tables, and what they have no room for.
@@ -55,14 +56,21 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
     (0..=u8::MAX)
         .zip(&classes.protocols)
         .for_each(|(number, class)| tables.set_protocol_class(number, *class));
-    let order = Order::new(policy, &classes);
+    standing::write(policy, &tables);
+    let orders = [Mode::Observe, Mode::Alert, Mode::Enforce].map(|mode| Order::new(policy, &classes, mode));
     let mut rows: HashMap<Vec<Slot>, u16> = HashMap::new();
     let mut trials = Trials::default();
     let mut decides = vec![false; policy.rules.len()];
     for from in 0..=policy.segments.len() {
-        let asked = order.from(from);
+        let asked = orders.each_ref().map(|order| order.from(from));
         for to in 0..=policy.segments.len() {
-            let slots = row(&asked, to, default_cell(policy, from, to), classes.count, &mut decides);
+            let [observing, alerting, enforcing] = &asked;
+            let asked = match policy.mode(from, to) {
+                Mode::Observe => observing,
+                Mode::Alert => alerting,
+                Mode::Enforce => enforcing,
+            };
+            let slots = row(asked, to, default_cell(policy, from, to), classes.count, &mut decides);
             let next = rows.len();
             let number = match rows.get(&slots) {
                 Some(&number) => number,
@@ -84,7 +92,8 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
         }
     }
     let program = Program { tables, trials };
-    never_matching(policy, &order, &decides, &program, mistakes);
+    let [order, ..] = &orders;
+    never_matching(policy, order, &decides, &program, mistakes);
     Some(program)
 }
 
@@ -94,19 +103,19 @@ fn segment(number: usize) -> Option<SegmentId> {
 
 /// What holds between a pair of segments (0 is unassigned) where no rule does.
 pub(crate) fn default_cell(policy: &Policy, from: usize, to: usize) -> Cell {
-    let defaults = policy.defaults;
+    let (defaults, mode) = (policy.defaults, policy.mode(from, to));
     let (action, mode) = if from == 0 || to == 0 {
         match defaults.unassigned {
             Unassigned::Observe => (defaults.between, Mode::Observe),
             Unassigned::Alert => (defaults.between, Mode::Alert),
-            Unassigned::Deny => (Action::Deny, defaults.mode),
+            Unassigned::Deny => (Action::Deny, mode),
         }
     } else if from == to {
         let within =
             policy.segments.get(from.saturating_sub(1)).map_or(defaults.within, |segment| segment.within);
-        (within, defaults.mode)
+        (within, mode)
     } else {
-        (defaults.between, defaults.mode)
+        (defaults.between, mode)
     };
     Cell { rule: None, action, mode }
 }
@@ -135,7 +144,8 @@ struct Order<'p> {
 }
 
 impl<'p> Order<'p> {
-    fn new(policy: &'p Policy, classes: &Classes) -> Order<'p> {
+    /// `mode` is that of rules that say none.
+    fn new(policy: &'p Policy, classes: &Classes, mode: Mode) -> Order<'p> {
         let mut every = ClassSet::default();
         (0..classes.count).for_each(|class| set_bit(&mut every, class));
         let mut rules: Vec<Asked<'p>> = policy
@@ -147,7 +157,7 @@ impl<'p> Order<'p> {
                     Ports::Any => every,
                     Ports::Set(set) => classes.of_set.get(set).copied().unwrap_or_default(),
                 };
-                let mode = rule.mode.unwrap_or(policy.defaults.mode);
+                let mode = rule.mode.unwrap_or(mode);
                 let force = match (rule.action, rule.mode) {
                     (Action::Allow, Some(Mode::Observe)) => Force::OnTrial(rule.id),
                     (Action::Allow | Action::Deny, _) => {

@@ -2,12 +2,13 @@
 
 use abi::address::Mac;
 use abi::device::DeviceType;
-use abi::table::{Action, Mode};
+use abi::table::{Action, Failure, Mode, Server};
 
 use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::ports::PortSet;
 use crate::prefix::Prefix;
 use crate::scalar;
+use crate::standing::{self, FAILURES};
 use crate::suggest::{closest, did_you_mean};
 use crate::text::{Span, Token};
 use crate::yaml::{Entry, Kind, Node, Reading, Root};
@@ -15,10 +16,22 @@ use crate::yaml::{Entry, Kind, Node, Reading, Root};
 /// The version of the format that this program reads.
 const VERSION: &str = "1";
 
-const TOP_KEYS: &[&str] =
-    &["version", "site", "description", "defaults", "services", "segments", "allow", "deny"];
-const DEFAULT_KEYS: &[&str] = &["between", "within", "unassigned", "mode"];
-const SEGMENT_KEYS: &[&str] = &["match", "within", "life_critical", "description"];
+const TOP_KEYS: &[&str] = &[
+    "version",
+    "site",
+    "description",
+    "defaults",
+    "services",
+    "segments",
+    "pairs",
+    "allow",
+    "deny",
+    "quarantine",
+];
+const DEFAULT_KEYS: &[&str] = &["between", "within", "unassigned", "mode", "fail"];
+const SEGMENT_KEYS: &[&str] = &["match", "within", "life_critical", "fail", "trust", "description"];
+const PAIR_KEYS: &[&str] = &["from", "to", "mode", "description"];
+const QUARANTINE_KEYS: &[&str] = &["allow"];
 const MATCH_KEYS: &[&str] = &["ip", "mac", "vlan", "class"];
 const SERVICE_KEYS: &[&str] = &["tcp", "udp", "protocol", "description"];
 const RULE_KEYS: &[&str] =
@@ -63,6 +76,9 @@ pub(crate) struct Draft {
     pub(crate) segments: Vec<DraftSegment>,
     pub(crate) services: Vec<DraftService>,
     pub(crate) rules: Vec<DraftRule>,
+    pub(crate) pairs: Vec<DraftPair>,
+    /// Segments that devices in quarantine may reach.
+    pub(crate) refuges: Vec<Token<String>>,
 }
 
 /// The section `defaults`; what is not written is `None`.
@@ -72,6 +88,7 @@ pub(crate) struct DraftDefaults {
     pub(crate) within: Option<Action>,
     pub(crate) unassigned: Option<Unassigned>,
     pub(crate) mode: Option<Mode>,
+    pub(crate) failure: Option<Failure>,
 }
 
 /// One entry of `segments`.
@@ -80,6 +97,8 @@ pub(crate) struct DraftSegment {
     pub(crate) selectors: Selectors,
     pub(crate) within: Option<Action>,
     pub(crate) criticality: Criticality,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) trusted: Vec<Token<Server>>,
 }
 
 /// What a segment selects.
@@ -103,6 +122,13 @@ pub(crate) enum Side {
     Every,
     /// Names of segments; empty where they could not be read.
     Named(Vec<Token<String>>),
+}
+
+/// One entry of `pairs`.
+pub(crate) struct DraftPair {
+    pub(crate) from: Side,
+    pub(crate) to: Side,
+    pub(crate) mode: Mode,
 }
 
 /// One entry of `allow` or `deny`.
@@ -157,6 +183,19 @@ impl Draft {
             }
             "allow" => self.rules(entry, Action::Allow, mistakes),
             "deny" => self.rules(entry, Action::Deny, mistakes),
+            "pairs" => {
+                for node in items(entry, "pairs", mistakes) {
+                    self.pairs.extend(pair(node, mistakes));
+                }
+            }
+            "quarantine" => {
+                for entry in scalar::entries(entry, "what holds in quarantine", mistakes) {
+                    match entry.key.value.as_str() {
+                        "allow" => self.refuges.extend(scalar::each(&entry, scalar::name, mistakes)),
+                        _ => unknown_key(&entry, QUARANTINE_KEYS, "`quarantine`", mistakes),
+                    }
+                }
+            }
             _ => unknown_key(&entry, TOP_KEYS, "a policy", mistakes),
         }
     }
@@ -171,13 +210,15 @@ impl Draft {
             );
             return;
         }
-        let mut defaults = DraftDefaults { span, between: None, within: None, unassigned: None, mode: None };
+        let mut defaults =
+            DraftDefaults { span, between: None, within: None, unassigned: None, mode: None, failure: None };
         for entry in scalar::entries(entry, "defaults", mistakes) {
             match entry.key.value.as_str() {
                 "between" => defaults.between = scalar::word(&entry, ACTIONS, mistakes),
                 "within" => defaults.within = scalar::word(&entry, ACTIONS, mistakes),
                 "unassigned" => defaults.unassigned = scalar::word(&entry, UNASSIGNED, mistakes),
                 "mode" => defaults.mode = scalar::word(&entry, MODES, mistakes),
+                "fail" => defaults.failure = scalar::word(&entry, FAILURES, mistakes),
                 _ => unknown_key(&entry, DEFAULT_KEYS, "`defaults`", mistakes),
             }
         }
@@ -185,25 +226,62 @@ impl Draft {
     }
 
     fn rules(&mut self, entry: Entry, action: Action, mistakes: &mut Mistakes<'_>) {
-        let section = entry.key;
-        match entry.value.kind {
-            Kind::List(items) => {
-                for item in items {
-                    self.rules.extend(rule(item, action, mistakes));
-                }
-            }
-            Kind::Nothing | Kind::Broken => {}
-            Kind::Scalar(_) | Kind::Map(_) => {
-                let message = format!("`{}` is a list of rules", section.value);
-                mistakes.add(
-                    Mistake::new(Code::WrongType, entry.value.span, message).help(
-                        "begin each rule with `- `, as `- { id: ..., from: ..., to: ..., service: ... }`"
-                            .to_owned(),
-                    ),
-                );
-            }
+        for item in items(entry, "rules", mistakes) {
+            self.rules.extend(rule(item, action, mistakes));
         }
     }
+}
+
+/// The elements of a section that is a list of mappings.
+fn items(entry: Entry, what: &str, mistakes: &mut Mistakes<'_>) -> Vec<Node> {
+    let section = entry.key;
+    match entry.value.kind {
+        Kind::List(items) => items,
+        Kind::Nothing | Kind::Broken => Vec::new(),
+        Kind::Scalar(_) | Kind::Map(_) => {
+            let message = format!("`{}` is a list of {what}", section.value);
+            let help = match what {
+                "rules" => "begin each rule with `- `, as `- { id: ..., from: ..., to: ..., service: ... }`",
+                _ => "begin each pair with `- `, as `- { from: ..., to: ..., mode: ... }`",
+            };
+            mistakes.add(Mistake::new(Code::WrongType, entry.value.span, message).help(help.to_owned()));
+            Vec::new()
+        }
+    }
+}
+
+fn pair(node: Node, mistakes: &mut Mistakes<'_>) -> Option<DraftPair> {
+    let span = node.span;
+    let Kind::Map(entries) = node.kind else {
+        if !matches!(node.kind, Kind::Broken) {
+            mistakes.add(
+                Mistake::new(Code::WrongType, span, "a pair is a mapping")
+                    .help("write `- { from: ..., to: ..., mode: ... }`".to_owned()),
+            );
+        }
+        return None;
+    };
+    let (mut from, mut to, mut mode) = (None, None, None);
+    let errors = mistakes.errors();
+    for entry in entries {
+        match entry.key.value.as_str() {
+            "from" => from = Some(side(&entry, mistakes)),
+            "to" => to = Some(side(&entry, mistakes)),
+            "mode" => mode = scalar::word(&entry, MODES, mistakes),
+            "description" => scalar::prose(&entry, mistakes),
+            _ => unknown_key(&entry, PAIR_KEYS, "a pair", mistakes),
+        }
+    }
+    if let (Some(from), Some(to), Some(mode)) = (from, to, mode) {
+        return Some(DraftPair { from, to, mode });
+    }
+    if mistakes.errors() == errors {
+        mistakes.add(
+            Mistake::new(Code::MissingKey, span, "a pair has `from`, `to` and `mode`")
+                .help("write `- { from: ..., to: ..., mode: ... }`".to_owned()),
+        );
+    }
+    None
 }
 
 fn version(entry: &Entry, mistakes: &mut Mistakes<'_>) {
@@ -270,6 +348,8 @@ fn segment(entry: Entry, mistakes: &mut Mistakes<'_>) -> Option<DraftSegment> {
         selectors: Selectors::default(),
         within: None,
         criticality: Criticality::Ordinary,
+        failure: None,
+        trusted: Vec::new(),
     };
     let errors = mistakes.errors();
     let mut matched = false;
@@ -284,6 +364,8 @@ fn segment(entry: Entry, mistakes: &mut Mistakes<'_>) -> Option<DraftSegment> {
                 segment.criticality =
                     scalar::word(&entry, CRITICALITIES, mistakes).unwrap_or(Criticality::Ordinary);
             }
+            "fail" => segment.failure = scalar::word(&entry, FAILURES, mistakes),
+            "trust" => segment.trusted.extend(scalar::each(&entry, standing::server, mistakes)),
             "description" => scalar::prose(&entry, mistakes),
             _ => unknown_key(&entry, SEGMENT_KEYS, "a segment", mistakes),
         }

@@ -3,12 +3,13 @@
 
 use std::fmt::{self, Write};
 
-use abi::table::{Action, Mode, SEGMENTS};
+use abi::table::{Action, Failure, Mode, SEGMENTS};
 use sha2::{Digest, Sha256};
 
 use crate::draft::{Criticality, Unassigned};
 use crate::ports::{PortRange, PortSet, has_bit};
-use crate::resolve::{Policy, Ports, ResolvedRule, Segment, SegmentSet};
+use crate::resolve::{Defaults, Policy, Ports, ResolvedRule, Segment, SegmentSet};
+use crate::standing::{failure_word, implied, server_word};
 
 /// A hasher as a writer of text.
 struct Meaning(Sha256);
@@ -41,7 +42,20 @@ fn write(policy: &Policy, to: &mut Meaning) -> fmt::Result {
     let mut segments: Vec<&Segment> = policy.segments.iter().collect();
     segments.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     for segment in segments {
-        write_segment(segment, to)?;
+        write_segment(defaults, segment, to)?;
+    }
+    // What is as it would be without a word has none, so that a policy keeps its name where a new key is not used.
+    if defaults.failure != Failure::Static {
+        writeln!(to, "fail {}", failure_word(defaults.failure))?;
+    }
+    // The order of the pairs decides which one gives its mode.
+    for pair in &policy.pairs {
+        writeln!(to, "pair {}", mode(pair.mode))?;
+        write_side(policy, "from", &pair.from, to)?;
+        write_side(policy, "to", &pair.to, to)?;
+    }
+    if policy.refuges != SegmentSet::default() {
+        write_side(policy, "quarantine", &policy.refuges, to)?;
     }
     // Among deny rules and among allow rules the order decides which one gives its id.
     for wanted in [Action::Deny, Action::Allow] {
@@ -52,12 +66,19 @@ fn write(policy: &Policy, to: &mut Meaning) -> fmt::Result {
     Ok(())
 }
 
-fn write_segment(segment: &Segment, to: &mut Meaning) -> fmt::Result {
+fn write_segment(defaults: Defaults, segment: &Segment, to: &mut Meaning) -> fmt::Result {
     let critical = match segment.criticality {
         Criticality::Ordinary => "ordinary",
         Criticality::LifeCritical => "life_critical",
     };
     writeln!(to, "segment {} {} {critical}", segment.name, action(segment.within))?;
+    if segment.failure != implied(segment.criticality, defaults.failure) {
+        writeln!(to, " fail {}", failure_word(segment.failure))?;
+    }
+    let mut trusted: Vec<&str> = segment.trusted.iter().map(|&server| server_word(server)).collect();
+    trusted.sort_unstable();
+    trusted.dedup();
+    trusted.iter().try_for_each(|word| writeln!(to, " trust {word}"))?;
     segment.prefixes.iter().try_for_each(|prefix| writeln!(to, " ip {prefix}"))?;
     segment.macs.iter().try_for_each(|mac| writeln!(to, " mac {mac}"))?;
     segment.vlans.iter().try_for_each(|vlan| writeln!(to, " vlan {vlan}"))?;

@@ -27,6 +27,7 @@ mod prefix;
 mod resolve;
 mod resolved;
 mod scalar;
+mod standing;
 mod suggest;
 mod text;
 mod yaml;
@@ -44,7 +45,7 @@ pub use diagnostic::{Code, Colour, Diagnostic, Diagnostics, Related, Severity};
 pub use draft::{Criticality, Unassigned};
 pub use prefix::Prefix;
 pub use resolve::Segment;
-pub use resolved::{PlainPorts, PlainRule, Resolved, resolved};
+pub use resolved::{PlainPair, PlainPorts, PlainRule, Resolved, resolved};
 
 use compile::Trials;
 use diagnostic::{Mistake, Mistakes};
@@ -79,7 +80,7 @@ pub struct Rule {
     pub line: u32,
     /// Whether it allows or denies.
     pub action: Action,
-    /// Its own mode, or that of the policy.
+    /// Its own mode, or that of the policy; a pair of segments may have another one for it.
     pub mode: Mode,
 }
 

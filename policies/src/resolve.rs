@@ -6,12 +6,13 @@ use std::hash::Hash;
 
 use abi::address::Mac;
 use abi::device::DeviceType;
-use abi::table::{Action, Mode, RuleId, SEGMENTS, SegmentId};
+use abi::table::{Action, Failure, Mode, RuleId, SEGMENTS, SegmentId, Server};
 
 use crate::diagnostic::{Code, Mistake, Mistakes};
-use crate::draft::{Criticality, Draft, DraftRule, DraftSegment, Side, Unassigned};
-use crate::ports::{KNOWN, PortSet, set_bit};
+use crate::draft::{Criticality, Draft, DraftPair, DraftRule, DraftSegment, Side, Unassigned};
+use crate::ports::{KNOWN, PortSet, has_bit, set_bit};
 use crate::prefix::{self, Prefix};
+use crate::standing;
 use crate::suggest::did_you_mean;
 use crate::text::{Span, Token};
 
@@ -40,6 +41,10 @@ pub struct Segment {
     pub within: Action,
     /// Whether patients depend on it.
     pub criticality: Criticality,
+    /// What becomes of it when nobody attends to the sensor.
+    pub failure: Failure,
+    /// The servers that its devices may be.
+    pub trusted: Vec<Server>,
 }
 
 /// What holds where no rule does.
@@ -49,6 +54,8 @@ pub(crate) struct Defaults {
     pub(crate) within: Action,
     pub(crate) unassigned: Unassigned,
     pub(crate) mode: Mode,
+    /// What becomes of a segment that does not say it, and of what is in none, when nobody attends to the sensor.
+    pub(crate) failure: Failure,
 }
 
 /// Segments as bits; bit 0 is "unassigned", which no rule names.
@@ -75,6 +82,13 @@ pub(crate) struct ResolvedRule {
     pub(crate) ports: Ports,
 }
 
+/// The mode of some pairs of segments.
+pub(crate) struct ResolvedPair {
+    pub(crate) from: SegmentSet,
+    pub(crate) to: SegmentSet,
+    pub(crate) mode: Mode,
+}
+
 /// A policy without contradiction.
 pub(crate) struct Policy {
     pub(crate) defaults: Defaults,
@@ -88,6 +102,10 @@ pub(crate) struct Policy {
     pub(crate) sets: Vec<PortSet>,
     /// In the order of the files.
     pub(crate) rules: Vec<ResolvedRule>,
+    /// The modes of pairs, in the order of the files; the first one that holds a pair is its.
+    pub(crate) pairs: Vec<ResolvedPair>,
+    /// The segments that devices in quarantine may reach.
+    pub(crate) refuges: SegmentSet,
 }
 
 /// Looks up every name. What is reported makes the result one that must not be used.
@@ -99,6 +117,7 @@ pub(crate) fn resolve(draft: Draft, mistakes: &mut Mistakes<'_>) -> Policy {
         within: written.and_then(|defaults| defaults.within).unwrap_or(Action::Deny),
         unassigned: written.and_then(|defaults| defaults.unassigned).unwrap_or(Unassigned::Observe),
         mode: written.and_then(|defaults| defaults.mode).unwrap_or(Mode::Observe),
+        failure: written.and_then(|defaults| defaults.failure).unwrap_or(Failure::Static),
     };
     let mut names = Names::default();
     for service in draft.services {
@@ -124,10 +143,12 @@ pub(crate) fn resolve(draft: Draft, mistakes: &mut Mistakes<'_>) -> Policy {
     let internet = segments.len();
     names.segments.insert(INTERNET.to_owned(), (internet, Span::default()));
     let (rules, sets) = rules(draft.rules, &names, internet, mistakes);
+    let pairs = pairs(&draft.pairs, &names, internet, mistakes);
+    let refuges = named(&draft.refuges, &names, mistakes);
     let mut services: Vec<(String, PortSet)> =
         names.services.into_iter().map(|(name, (ports, _))| (name, ports)).collect();
     services.sort_unstable();
-    Policy { defaults, segments, declared, services, sets, rules }
+    Policy { defaults, segments, declared, services, sets, rules, pairs, refuges }
 }
 
 /// What is declared, by name, with the place.
@@ -174,6 +195,8 @@ fn segments(drafts: &[&DraftSegment], defaults: Defaults) -> Vec<Segment> {
             classes: values(&selectors.classes),
             within: draft.within.unwrap_or(defaults.within),
             criticality: draft.criticality,
+            failure: draft.failure.unwrap_or_else(|| standing::implied(draft.criticality, defaults.failure)),
+            trusted: draft.trusted.iter().map(|token| token.value).collect(),
         });
     }
     let declared: Vec<Prefix> =
@@ -188,6 +211,8 @@ fn segments(drafts: &[&DraftSegment], defaults: Defaults) -> Vec<Segment> {
             classes: Vec::new(),
             within: defaults.between,
             criticality: Criticality::Ordinary,
+            failure: defaults.failure,
+            trusted: Vec::new(),
         });
     }
     segments
@@ -305,6 +330,37 @@ fn rules(
     (rules, sets)
 }
 
+fn pairs(
+    drafts: &[DraftPair],
+    names: &Names,
+    internet: usize,
+    mistakes: &mut Mistakes<'_>,
+) -> Vec<ResolvedPair> {
+    let mut set = |side: &Side| match side {
+        Side::Named(tokens) => named(tokens, names, mistakes),
+        Side::Every => every(internet),
+    };
+    drafts
+        .iter()
+        .map(|draft| ResolvedPair { from: set(&draft.from), to: set(&draft.to), mode: draft.mode })
+        .collect()
+}
+
+/// Every declared segment; the Internet is asked for by name.
+fn every(internet: usize) -> SegmentSet {
+    let mut set = SegmentSet::default();
+    (1..internet).for_each(|number| set_bit(&mut set, number));
+    set
+}
+
+impl Policy {
+    /// The mode between a pair of segments (0 is unassigned) of what says none itself.
+    pub(crate) fn mode(&self, from: usize, to: usize) -> Mode {
+        let holds = |pair: &&ResolvedPair| has_bit(&pair.from, from) && has_bit(&pair.to, to);
+        self.pairs.iter().find(holds).map_or(self.defaults.mode, |pair| pair.mode)
+    }
+}
+
 /// Both sides of a rule as sets. `"*"` is every declared segment; the Internet is asked for by name.
 fn sides(
     rule: &DraftRule,
@@ -323,8 +379,7 @@ fn sides(
     let mut set = |side: &Side| match side {
         Side::Named(tokens) => named(tokens, names, mistakes),
         Side::Every => {
-            let mut set = SegmentSet::default();
-            (1..internet).for_each(|number| set_bit(&mut set, number));
+            let mut set = every(internet);
             set.iter_mut().zip(except).for_each(|(word, except)| *word &= !except);
             set
         }

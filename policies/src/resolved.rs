@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use abi::table::{Action, Mode, RuleId, SEGMENTS, SegmentId};
+use abi::table::{Action, Failure, Mode, RuleId, SEGMENTS, SegmentId};
 
 use crate::ports::{PortRange, PortSet, has_bit};
-use crate::resolve::{Policy, Ports, ResolvedRule, SegmentSet};
+use crate::resolve::{Policy, Ports, ResolvedPair, ResolvedRule, SegmentSet};
 use crate::text::Text;
 use crate::{Diagnostics, Mistakes, Segment, Source, Unassigned, draft, ordered, resolve};
 
@@ -21,8 +21,25 @@ pub struct Resolved {
     pub mode: Mode,
     /// The segments, [`SegmentId`] by place counted from 1; the last one is `internet`.
     pub segments: Vec<Segment>,
+    /// What becomes of what is in no segment when nobody attends to the sensor.
+    pub failure: Failure,
+    /// The segments that devices in quarantine may reach.
+    pub refuges: BTreeSet<SegmentId>,
+    /// The modes of pairs, in the order of the files; the first one that holds a pair is its.
+    pub pairs: Vec<PlainPair>,
     /// The rules, [`RuleId`] by place counted from 1, in the order of the files.
     pub rules: Vec<PlainRule>,
+}
+
+/// The mode of some pairs of segments, for what says none itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainPair {
+    /// Who begins.
+    pub from: BTreeSet<SegmentId>,
+    /// Who answers.
+    pub to: BTreeSet<SegmentId>,
+    /// The mode.
+    pub mode: Mode,
 }
 
 /// A rule as its text says it.
@@ -72,13 +89,21 @@ pub fn resolved(sources: &[Source]) -> Result<Resolved, Diagnostics> {
 
 impl Resolved {
     fn of(policy: Policy) -> Resolved {
-        let Policy { defaults, segments, sets, rules, .. } = policy;
+        let Policy { defaults, segments, sets, rules, pairs, refuges, .. } = policy;
+        let plain_pair = |pair: ResolvedPair| PlainPair {
+            from: members(pair.from),
+            to: members(pair.to),
+            mode: pair.mode,
+        };
         let rules = rules.into_iter().map(|rule| plain(rule, &sets)).collect();
         Resolved {
             between: defaults.between,
             unassigned: defaults.unassigned,
             mode: defaults.mode,
+            failure: defaults.failure,
+            refuges: members(refuges),
             segments,
+            pairs: pairs.into_iter().map(plain_pair).collect(),
             rules,
         }
     }

@@ -5,6 +5,7 @@ mod documents;
 mod meaning;
 mod mistakes;
 mod places;
+mod standing;
 mod values;
 
 use crate::{Compiled, Diagnostics, Source, compile};

@@ -4,10 +4,14 @@
 
 use std::env;
 use std::fs;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "bpfel-unknown-none";
+
+/// What defines the memory that the program leaves to its successor.
+const LAYOUT: [&str; 2] = ["ebpf/abi/src", "ebpf/xdp/src/events.rs"];
 
 /// What the program is made of, from the root.
 const SOURCES: [&str; 6] = [
@@ -35,10 +39,12 @@ const OUTER: [&str; 9] = [
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(fastpath)");
     println!("cargo::rerun-if-env-changed=WARDLINE_BPF_RUSTC");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Not `env!`: a target folder that was copied holds this program as it was compiled elsewhere.
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
+    println!("cargo::rustc-env=WARDLINE_LAYOUT={:x}", layout(&root));
     let Some(toolchain) = toolchain() else {
         // The last thing that setting up installs; a build after it looks again.
         if let Some(bin) = cargo_bin().filter(|bin| bin.is_dir()) {
@@ -70,6 +76,31 @@ fn main() {
     let object = target.join(TARGET).join("release/wardline");
     fs::copy(&object, out.join("wardline.bpf.o")).expect("the object was just compiled");
     println!("cargo::rustc-cfg=fastpath");
+}
+
+/// A digest of the sources of what is shared, tests left out. Another compiler may give another one, which is right: it may
+/// lay out otherwise what has no fixed layout.
+fn layout(root: &Path) -> u64 {
+    let mut files: Vec<PathBuf> = LAYOUT.iter().map(|path| root.join(path)).collect();
+    let mut hasher = DefaultHasher::new();
+    let mut found = Vec::new();
+    while let Some(path) = files.pop() {
+        let name = path.file_name().unwrap_or_default();
+        if name == "tests" || name == "tests.rs" {
+            continue;
+        }
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("the sources are there");
+            files.extend(entries.map(|entry| entry.expect("the sources are there").path()));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    for path in found {
+        hasher.write(&fs::read(&path).expect("the sources are there"));
+    }
+    hasher.finish()
 }
 
 /// Who can compile for the kernel's machine.

@@ -83,3 +83,64 @@ impl Record {
         self.head.get(..(lengths & 0xffff_ffff) as usize).unwrap_or(&self.head)
     }
 }
+
+/// How many bytes of a frame a copy holds: the smallest of these that holds the whole frame, and of a longer one so many as
+/// the largest. Three, because room in the ring is asked for in a fixed size.
+pub const TAP_SIZES: [usize; 3] = [128, 512, 2048];
+
+/// Words before the bytes of a copied frame.
+pub const TAP_WORDS: usize = 4;
+
+/// A copied frame, in the bytes of the ring.
+#[derive(Clone, Copy, Debug)]
+pub struct TappedFrame<'r> {
+    words: [u64; TAP_WORDS],
+    bytes: &'r [u8],
+}
+
+impl<'r> TappedFrame<'r> {
+    /// Where the bytes of the frame begin.
+    pub const BYTES_AT: usize = 8 * TAP_WORDS;
+
+    /// The words of a copy of a judged frame, of which `captured` bytes will stand behind them.
+    #[inline(always)]
+    pub fn words(desk: &Desk, sighted: Sighted, captured: u32) -> [u64; TAP_WORDS] {
+        let (verdict, _) = desk.packed();
+        let lengths = (u64::from(sighted.frame_len) << 32) | u64::from(captured);
+        [sighted.at.0, verdict.0, lengths, u64::from(sighted.interface)]
+    }
+
+    /// A copy out of the ring's bytes; `None` if they are too few.
+    pub fn read(bytes: &'r [u8]) -> Option<TappedFrame<'r>> {
+        let mut words = [0; TAP_WORDS];
+        let mut rest = bytes;
+        for word in &mut words {
+            let (first, others) = rest.split_first_chunk()?;
+            *word = u64::from_ne_bytes(*first);
+            rest = others;
+        }
+        let [_, _, lengths, _] = words;
+        Some(TappedFrame { words, bytes: rest.get(..(lengths & 0xffff_ffff) as usize)? })
+    }
+
+    /// The verdict of the frame.
+    pub const fn verdict(&self) -> Verdict {
+        let [_, verdict, _, _] = self.words;
+        PackedVerdict(verdict).verdict()
+    }
+
+    /// Where and when; the time is the kernel's monotonic clock.
+    pub const fn sighted(&self) -> Sighted {
+        let [at, _, lengths, interface] = self.words;
+        Sighted {
+            at: Timestamp(at),
+            frame_len: (lengths >> 32) as u32,
+            interface: (interface & 0xffff_ffff) as u32,
+        }
+    }
+
+    /// The frame, cut where it is longer than a copy can be.
+    pub const fn bytes(&self) -> &'r [u8] {
+        self.bytes
+    }
+}

@@ -72,6 +72,10 @@ pub enum Fragment {
     First {
         /// The identification that its siblings share.
         id: u32,
+        /// The protocol number that they name too: of what stands first in the datagram, be it an extension header.
+        protocol: u8,
+        /// How many bytes of the datagram it brings, by its length field.
+        len: u16,
     },
     /// A later one, without ports.
     Later {
@@ -143,9 +147,12 @@ impl Headers {
         self.ether_type == ether_type::ARP
     }
 
-    /// Whether these TCP flags open a connection: SYN without ACK (RFC 9293 section 3.5).
+    /// Whether these TCP flags open a connection: SYN without ACK (RFC 9293 section 3.5). So may a first fragment that ends
+    /// before them: they would come with the next one, which has no ports (RFC 1858 section 3, RFC 3128).
     pub const fn opens_tcp(&self) -> bool {
-        self.protocol == protocol::TCP && self.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
+        let has_no_flags = matches!(self.fragment, Fragment::First { .. }) && self.payload_offset == 0;
+        self.protocol == protocol::TCP
+            && (self.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN || has_no_flags)
     }
 
     /// Whether these TCP flags answer an opening: SYN and ACK together.

@@ -1,11 +1,16 @@
 //! One frame judged: lookup, return traffic, fragments, binding and generation around the pure decision.
 //!
 //! A hit (key, MAC address and generation equal, not idle for an hour) gives the cached verdict. Everything else is judged:
-//! 1. What every network needs (ARP, neighbour discovery, DHCP, ...) is allowed by name and counted.
+//! 0. What comes from a device in quarantine, or goes to one, is denied in any mode, but for what keeps it on its link, and
+//!    what the policy lets it do with a refuge.
+//! 1. What every network needs (ARP, neighbour discovery, DHCP, ...) is allowed by name and counted. Where a policy names
+//!    the servers of DHCP, or the routers that advertise themselves, all others are denied.
 //! 2. A flow known in its direction is decided again by it; a policy or place that changed is thereby carried out.
 //! 3. A frame that answers an allowed flow is a reply; it carries the segments and the rule of that flow.
 //! 4. Otherwise the tables decide on (segment of the source, segment of the destination, class of the port).
 //! 5. TCP whose opening was not seen is allowed if either side may open it, as `Midstream`.
+//!
+//! Where nobody attends to the sensor, the failure of the segments changes what is done with a frame, not what is kept.
 
 mod hot;
 mod slow;
@@ -16,8 +21,9 @@ pub use hot::glance;
 
 use crate::address::{Mac, Timestamp};
 use crate::headers::{Fragment, Headers, ether_type, protocol};
-use crate::state::{Key, Moment, PackedVerdict, Share, State, mac_of, mac_word, reason};
-use crate::table::{Access, Action, Mode, RuleId, SegmentId, ServiceClass};
+use crate::state::{Key, Moment, PackedVerdict, Share, State, Tap, mac_of, mac_word, reason};
+use crate::table::{Access, Action, Mode, RuleId, SegmentId, Server, ServiceClass};
+use slow::Custody;
 
 /// Judges one frame at a time. `frame_len` counts bytes on the wire. Total: never fails, never panics.
 ///
@@ -39,6 +45,7 @@ use crate::table::{Access, Action, Mode, RuleId, SegmentId, ServiceClass};
 pub fn judge(state: &State, headers: &Headers, frame_len: u32, now: Timestamp) -> Judgement {
     let mut desk = Desk::EMPTY;
     if desk.look(state, headers, (frame_len, now)) == Look::Miss {
+        desk.hold(state, headers);
         desk.place(state, headers);
         desk.decide(state, headers);
         desk.keep(state, headers);
@@ -55,7 +62,7 @@ pub enum Look {
     Miss,
 }
 
-/// Where a judgement is worked out, in four steps. [`judge`] takes them at once. The kernel's machine cannot: its stack
+/// Where a judgement is worked out, in five steps. [`judge`] takes them at once. The kernel's machine cannot: its stack
 /// is too small, and a program of all four is too long to be proved safe.
 pub struct Desk(slow::Miss);
 
@@ -77,13 +84,26 @@ impl Desk {
         }
         miss.key = Key::of(headers, miss.moment.seed);
         let meta = mac_word(headers.src_mac) | miss.key.family;
-        if let Some(packed) = state.flows.hit(&miss.key, meta, &miss.moment, miss.share) {
-            miss.packed = packed;
+        let look = match state.flows.hit(&miss.key, meta, &miss.moment, miss.share) {
+            Some(packed) => {
+                miss.packed = packed;
+                Look::Hit
+            }
+            None => slow::look(state, headers, miss),
+        };
+        if look == Look::Hit {
             note(state, headers, miss);
-            return Look::Hit;
+            miss.packed = state.carried_out(&miss.moment, miss.packed);
         }
-        slow::look(state, headers, miss);
-        Look::Miss
+        look
+    }
+
+    /// Finds which sides are in quarantine. Can be left out where nobody is.
+    #[inline]
+    pub fn hold(&mut self, state: &State, headers: &Headers) {
+        if state.has_quarantine() {
+            slow::hold(state, headers, &mut self.0);
+        }
     }
 
     /// Finds the segments of both sides.
@@ -107,10 +127,11 @@ impl Desk {
         if has_flow(headers) {
             miss.event = slow::keep(state, headers, miss);
             note(state, headers, miss);
-            return;
+        } else {
+            miss.event = flowless(state, headers, miss);
+            state.counters.add(miss.packed, 1, u64::from(miss.share.bytes));
         }
-        miss.event = flowless(state, headers, miss);
-        state.counters.add(miss.packed, 1, u64::from(miss.share.bytes));
+        miss.packed = state.carried_out(&miss.moment, miss.packed);
     }
 
     /// What is done with the frame, after the last step.
@@ -123,6 +144,13 @@ impl Desk {
     #[inline]
     pub const fn has_event(&self) -> bool {
         self.0.event.0 != PackedEvent::NONE.0
+    }
+
+    /// Whether the frame is to be copied to userspace, after the last step: it passes, and is one of those that its flow has
+    /// copied.
+    #[inline]
+    pub const fn is_tapped(&self) -> bool {
+        matches!((self.0.tap, self.fate()), (Tap::Beginning | Tap::Kept, Fate::Pass))
     }
 
     /// Verdict and event as records carry them.
@@ -147,8 +175,8 @@ const fn has_flow(headers: &Headers) -> bool {
 /// Remembers the verdict of a first fragment for the later ones.
 #[inline]
 fn note(state: &State, headers: &Headers, miss: &slow::Miss) {
-    if let Fragment::First { id } = headers.fragment
-        && state.fragments.note(headers, id, miss.packed, &miss.moment)
+    if matches!(headers.fragment, Fragment::First { .. })
+        && state.fragments.note(headers, miss.packed, &miss.moment)
     {
         state.counters.fragments_evicted.add(1);
     }
@@ -157,9 +185,17 @@ fn note(state: &State, headers: &Headers, miss: &slow::Miss) {
 /// What belongs to no flow.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 fn flowless(state: &State, headers: &Headers, miss: &mut slow::Miss) -> PackedEvent {
+    if miss.custody == Custody::Held {
+        miss.packed = PackedVerdict::denied(reason::QUARANTINE, Mode::Enforce, miss.from, miss.to);
+        return PackedEvent::DENIED;
+    }
     if let Some(builtin) = builtin(headers) {
-        miss.packed = PackedVerdict::allowed(builtin, miss.from, miss.to);
-        return PackedEvent::NONE;
+        let Some(mode) = rogue(state, headers, miss) else {
+            miss.packed = PackedVerdict::allowed(builtin, miss.from, miss.to);
+            return PackedEvent::NONE;
+        };
+        miss.packed = PackedVerdict::denied(reason::ROGUE_SERVER, mode, miss.from, miss.to);
+        return PackedEvent::DENIED;
     }
     let later = match headers.fragment {
         Fragment::Later { id, offset } if headers.is_ip() => first(state, headers, (id, offset), miss),
@@ -185,13 +221,25 @@ fn flowless(state: &State, headers: &Headers, miss: &mut slow::Miss) -> PackedEv
     }
 }
 
+/// The mode in which a frame is denied that only a server may send whom the policy trusts, where its sender is none.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn rogue(state: &State, headers: &Headers, miss: &slow::Miss) -> Option<Mode> {
+    let server = server(headers)?;
+    let policy = state.policy(&miss.moment);
+    let mode = policy.tables.guarded(server)?;
+    // A router's MAC address does not place what it forwards; but what is said on the link, it says itself.
+    let named = policy.identities.named(headers.src_mac);
+    let is_trusted = policy.tables.trusts(miss.from, server) || policy.tables.trusts(named, server);
+    if is_trusted { None } else { Some(mode) }
+}
+
 /// No byte of a first fragment may be overwritten where the ports and flags lie (RFC 1858, RFC 3128).
 const LEAST_TCP: u16 = 20;
 
 /// The verdict of the first fragment of a later one.
 fn first(state: &State, headers: &Headers, (id, offset): (u32, u16), miss: &slow::Miss) -> PackedVerdict {
     let overlaps = headers.protocol == protocol::TCP && offset < LEAST_TCP;
-    if overlaps { PackedVerdict::NONE } else { state.fragments.verdict(headers, id, &miss.moment) }
+    if overlaps { PackedVerdict::NONE } else { state.fragments.verdict(headers, (id, offset), &miss.moment) }
 }
 
 /// The decision of the tables as a verdict.
@@ -308,6 +356,15 @@ pub enum Reason {
     Orphan,
     /// An IP header that could not be read, by the pair of segments as far as known and class 0.
     Unreadable,
+    /// One side is in quarantine.
+    Quarantine,
+    /// Only a server that the policy trusts may say this: DHCP (as switches do in DHCP snooping) or router advertisements
+    /// (RFC 6105).
+    RogueServer,
+    /// The policy drops it, but nobody attends to the sensor, and a segment opens then.
+    FailOpen,
+    /// The policy allows it, but nobody attends to the sensor, and a segment closes then.
+    FailClosed,
     /// Traffic that every network needs.
     Builtin(Builtin),
 }
@@ -382,6 +439,10 @@ impl Reason {
             Reason::Fragment => "fragment",
             Reason::Orphan => "orphan-fragment",
             Reason::Unreadable => "unreadable",
+            Reason::Quarantine => "quarantine",
+            Reason::RogueServer => "rogue-server",
+            Reason::FailOpen => "fail-open",
+            Reason::FailClosed => "fail-closed",
             Reason::Builtin(builtin) => builtin.word(),
         }
     }
@@ -394,18 +455,36 @@ pub(crate) enum Direction {
     Backward,
 }
 
+/// What a server says to its clients, under the allowance of [`builtin`].
+#[inline]
+const fn server(headers: &Headers) -> Option<Server> {
+    match (builtin(headers), headers.src_port) {
+        (Some(Builtin::Dhcp), 67) | (Some(Builtin::Dhcpv6), 547) => Some(Server::Dhcp),
+        (Some(Builtin::NeighborDiscovery), 134) => Some(Server::Router),
+        _ => None,
+    }
+}
+
 /// The built-in allowance that a frame falls under.
 #[inline]
 const fn builtin(headers: &Headers) -> Option<Builtin> {
     match headers.ether_type {
-        ether_type::IPV4 | ether_type::IPV6 => match headers.protocol {
+        ether_type::IPV4 if headers.is_ip() => match headers.protocol {
             protocol::UDP => dhcp(headers),
-            protocol::ICMPV6 => discovery(headers),
             protocol::IGMP => Some(Builtin::Igmp),
             _ => None,
         },
-        // Tags beyond the depth that is read may hide IP.
-        ether_type::VLAN | ether_type::SERVICE_VLAN | ether_type::OLD_QINQ => None,
+        ether_type::IPV6 if headers.is_ip() => match headers.protocol {
+            protocol::UDP => dhcp(headers),
+            protocol::ICMPV6 => discovery(headers),
+            _ => None,
+        },
+        // What cannot be read has no name, and tags beyond the depth that is read may hide IP.
+        ether_type::IPV4
+        | ether_type::IPV6
+        | ether_type::VLAN
+        | ether_type::SERVICE_VLAN
+        | ether_type::OLD_QINQ => None,
         ether_type::ARP => Some(Builtin::Arp),
         ether_type::EAPOL => Some(Builtin::Eapol),
         ether_type::LLDP => Some(Builtin::Lldp),

@@ -8,34 +8,42 @@
 //! | `policies` | two, each: port classes 2 × 64 KiB, pair rows 128 KiB, cells 1,024 × 256 × 4 B; MAC addresses 16,384 × 8 B, IPv4 trie 128 KiB + 2,048 blocks × 512 B, IPv6 prefixes, addresses | 6.4 |
 //! | `flows` | 524,288 entries × 64 B, one for each direction, and 64 B each of what IPv4 hardly reads | 67.1 |
 //! | `fragments` | 4,096 entries × 64 B | 0.3 |
-//! | `counters` | rules 65,536 × 16 B, pairs 65,536 × 16 B, the rest | 2.1 |
+//! | `quarantine` | 2,048 addresses × 24 B | 0.05 |
+//! | `counters` | rules 65,536 × 32 B, pairs 65,536 × 24 B, the rest | 3.7 |
 //!
 //! The generation names the policy in force: its lowest bit says which of the two. A frame is judged by the one that
 //! it found in force, from its first lookup to its last. [`State::swap`] puts the idle one in force, [`State::publish`]
 //! has the one in force judge anew.
 
+mod counters;
 mod flow;
 mod fragment;
 mod identity;
 mod key;
 mod packed;
+mod quarantine;
 #[cfg(test)]
 mod tests;
+mod unattended;
 
-pub use flow::{FLOW_SLOTS, FlowTable, FlowView};
+pub use counters::{Counters, PairTally, RuleTally, Tally};
+pub use flow::{FLOW_SLOTS, FlowTable, FlowView, Tap};
 pub use fragment::{FRAGMENT_SLOTS, FragmentTable};
 pub use identity::{ADDRESS_SLOTS, Identities, MAC_SLOTS, PlacedBy, V4_BLOCKS, V6_LENGTHS, V6_SLOTS};
+pub use quarantine::QUARANTINE_SLOTS;
 
 pub(crate) use flow::{Books, Inserted, Ruled, Seen, Share};
 pub(crate) use identity::Endpoint;
 pub(crate) use key::{Key, mac_of, mac_word};
 pub(crate) use packed::{PackedVerdict, reason};
+pub(crate) use quarantine::Held;
 
-use crate::address::Timestamp;
+use crate::address::{DeviceKey, Mac, Timestamp};
 use crate::cell::Cell64;
 use crate::headers::Headers;
 use crate::judge::Builtin;
-use crate::table::{Action, RuleId, SEGMENTS, SegmentId, Tables, pair_index};
+use crate::table::{Full, Tables};
+use quarantine::Quarantine;
 
 /// What the judge remembers.
 #[repr(C)]
@@ -46,6 +54,7 @@ pub struct State {
     pub flows: FlowTable,
     /// The datagrams in fragments.
     pub fragments: FragmentTable,
+    quarantine: Quarantine,
     /// What was counted.
     pub counters: Counters,
 }
@@ -56,9 +65,13 @@ const _: () = assert!(size_of::<State>() <= 80_000_000);
 struct Control {
     generation: Cell64,
     seed: Cell64,
-    /// Bits of the numbers of groups of flows that are not used.
+    /// Bits of the numbers of slots of flows that are not used.
     unused: Cell64,
-    reserved: [Cell64; 5],
+    /// Until when somebody attends to the sensor, in nanoseconds, inverted: 0 is for ever.
+    deadline: Cell64,
+    /// Frames of a flow that are copied when it begins.
+    tap_frames: Cell64,
+    reserved: [Cell64; 3],
 }
 
 /// A policy: what is decided, and who is who.
@@ -164,6 +177,79 @@ impl State {
         self.control.unused.store(flow::unused(slots) as u64);
     }
 
+    /// Cuts a device off, by all the addresses that are known of it, whatever the policy says and in whatever mode it is.
+    /// The generation is published, so that the next frame from it or to it is denied, that of a known flow too.
+    ///
+    /// What a device needs to stay on its link passes (ARP, EAPOL, neighbour discovery and DHCP as a client; see
+    /// [`State::set_quarantine_allowances`]), and what the policy lets it do with segments that are a refuge
+    /// ([`Tables::set_refuge`]). A swap of policies keeps it. How long it lasts is for userspace to say. A router's MAC
+    /// address stands for everybody behind it. The addresses of groups are no device's and are left out.
+    ///
+    /// # Errors
+    /// [`Full`] where there is no room for all addresses; those for which there was are in force.
+    pub fn quarantine(&self, addresses: &[DeviceKey]) -> Result<(), Full> {
+        let added = addresses.iter().map(|&address| self.quarantine.add(address));
+        let outcome = added.fold(Ok(()), Result::and);
+        self.publish();
+        outcome
+    }
+
+    /// Ends the quarantine of addresses.
+    pub fn release(&self, addresses: &[DeviceKey]) {
+        for &address in addresses {
+            self.quarantine.remove(address);
+        }
+        self.publish();
+    }
+
+    /// Whether an address is in quarantine.
+    pub fn is_quarantined(&self, address: DeviceKey) -> bool {
+        self.quarantine.holds_device(address)
+    }
+
+    /// Says which built-in allowances hold for devices in quarantine. What they send as a server never passes: there is no
+    /// reason why such a device should speak for the network.
+    pub fn set_quarantine_allowances(&self, builtins: &[Builtin]) {
+        self.quarantine.set_allowances(builtins);
+        self.publish();
+    }
+
+    /// Who of a frame is in quarantine; `asker` sent what it may answer.
+    #[inline(always)]
+    pub(crate) fn held(&self, headers: &Headers, asker: Mac) -> Held {
+        self.quarantine.held(headers, asker)
+    }
+
+    /// Whether anybody is in quarantine: if not, [`crate::judge::Desk::hold`] would find nobody.
+    #[inline(always)]
+    pub fn has_quarantine(&self) -> bool {
+        !self.quarantine.is_empty()
+    }
+
+    #[inline(always)]
+    pub(crate) fn allows_held(&self, builtin: Builtin) -> bool {
+        self.quarantine.allows(builtin)
+    }
+
+    /// Has so many of the first frames of each direction of a flow copied to userspace, as long as they pass; 0, with which
+    /// a state begins, is none. Changes flows that begin after it.
+    pub fn set_tap_frames(&self, frames: u32) {
+        self.control.tap_frames.store(u64::from(frames));
+    }
+
+    #[inline(always)]
+    pub(crate) fn tap_frames(&self) -> u64 {
+        self.control.tap_frames.load()
+    }
+
+    /// Says which frames of the flow of these headers, in their direction, are copied from now on: userspace keeps those of
+    /// a clinical protocol, which it knows by content, and stops others early. `false` where the table does not remember
+    /// the flow, or is writing it at this moment.
+    #[cfg(not(target_arch = "bpf"))]
+    pub fn set_tap(&self, headers: &Headers, tap: Tap) -> bool {
+        self.flows.set_tap(headers, tap, &self.moment(Timestamp::default()))
+    }
+
     /// The flow of these headers in their direction, while the table remembers it.
     pub fn flow(&self, headers: &Headers) -> Option<FlowView> {
         self.flows.flow(headers, &self.moment(Timestamp::default()))
@@ -175,107 +261,4 @@ impl State {
     pub fn settle(&self) {
         self.flows.settle(&self.counters);
     }
-}
-
-/// Frames and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Frames.
-    pub packets: u64,
-    /// Bytes on the wire.
-    pub bytes: u64,
-}
-
-/// What happened between a pair of segments: frames, replies counted with the access that they answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PairTally {
-    /// Frames that the policy allows.
-    pub allowed: u64,
-    /// Frames that the policy denies, whether carried out or not.
-    pub denied: u64,
-}
-
-/// Two counters that belong together.
-#[repr(C)]
-struct Two(Cell64, Cell64);
-
-/// What the judge counts. What flows count themselves enters the counts by rule and pair when a flow ends or is judged
-/// anew, and by [`State::settle`].
-#[repr(C)]
-pub struct Counters {
-    rules: [Two; 65_536],
-    pairs: [Two; SEGMENTS * SEGMENTS],
-    builtins: [Two; Builtin::ALL.len()],
-    /// Cached verdicts that were judged again because a newer generation was published, or because the flow began that
-    /// their frames answer.
-    pub rejudged: Cell64,
-    /// Live flows that had to give way to others.
-    pub evicted: Cell64,
-    /// Frames whose denial found no room in the flow table; each such frame is judged anew.
-    pub refused: Cell64,
-    /// Frames whose verdict was not kept because another CPU was writing at its place; each is judged anew.
-    pub contended: Cell64,
-    /// Flows whose source MAC address changed.
-    pub mac_moved: Cell64,
-    /// Later fragments whose first fragment is not known.
-    pub orphans: Cell64,
-    /// First fragments that were forgotten before their time.
-    pub fragments_evicted: Cell64,
-    /// Frames with an IP Ethernet type whose IP header could not be read.
-    pub unreadable: Cell64,
-    /// Events that were not told, because their budget was used up or nobody took them away.
-    pub untold: Cell64,
-}
-
-impl Counters {
-    /// Counts frames under their verdict.
-    #[cfg_attr(target_arch = "bpf", inline(never))]
-    pub(crate) fn add(&self, packed: PackedVerdict, frames: u64, bytes: u64) {
-        self.add_by(packed, [frames, bytes], Cell64::add);
-    }
-
-    #[inline(always)]
-    fn add_by(&self, packed: PackedVerdict, [frames, bytes]: [u64; 2], add: impl Fn(&Cell64, u64)) {
-        let builtin = packed.reason().wrapping_sub(reason::BUILTIN);
-        let tally = if builtin < Builtin::ALL.len() as u64 {
-            self.builtins.get((builtin & 0x1f) as usize)
-        } else {
-            if let Some(Two(allowed, denied)) = self.pairs.get(packed.pair()) {
-                add(if packed.action() == Action::Allow { allowed } else { denied }, frames);
-            }
-            self.rules.get(packed.rule())
-        };
-        if let Some(Two(packets, all)) = tally {
-            add(packets, frames);
-            add(all, bytes);
-        }
-    }
-
-    /// What a rule, or no rule, decided.
-    pub fn rule(&self, rule: Option<RuleId>) -> Tally {
-        tally(self.rules.get(usize::from(RuleId::number(rule))))
-    }
-
-    /// What happened from one segment, or none, to another.
-    pub fn pair(&self, from: Option<SegmentId>, to: Option<SegmentId>) -> PairTally {
-        let Tally { packets, bytes } = tally(self.pairs.get(pair_index(from, to)));
-        PairTally { allowed: packets, denied: bytes }
-    }
-
-    /// What happened between all pairs, the unassigned ones included.
-    pub fn all_pairs(&self) -> impl Iterator<Item = PairTally> {
-        self.pairs
-            .iter()
-            .map(|two| tally(Some(two)))
-            .map(|t| PairTally { allowed: t.packets, denied: t.bytes })
-    }
-
-    /// What a built-in allowance let pass. That is in no other count.
-    pub fn builtin(&self, builtin: Builtin) -> Tally {
-        tally(self.builtins.get(builtin as usize))
-    }
-}
-
-fn tally(two: Option<&Two>) -> Tally {
-    two.map_or(Tally::default(), |Two(packets, bytes)| Tally { packets: packets.load(), bytes: bytes.load() })
 }

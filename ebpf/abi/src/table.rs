@@ -9,8 +9,13 @@ use core::num::{NonZeroU8, NonZeroU16};
 use crate::cell::{Cell8, Cell16, Cell32};
 use crate::headers::protocol;
 
+mod standing;
 #[cfg(test)]
 mod tests;
+
+pub use standing::{Failure, Server};
+
+use standing::{Guards, Standings};
 
 /// Segments that a policy may declare; number 0 is "unassigned", which has no `SegmentId`.
 pub const SEGMENTS: usize = 256;
@@ -197,6 +202,8 @@ pub enum Full {
     Prefixes,
     /// No room for one more single address.
     Addresses,
+    /// No room for one more address in quarantine.
+    Quarantine,
 }
 
 impl fmt::Display for Full {
@@ -206,6 +213,7 @@ impl fmt::Display for Full {
             Full::Macs => "the table of MAC addresses is full",
             Full::Prefixes => "the table of IP prefixes is full",
             Full::Addresses => "the table of single IP addresses is full",
+            Full::Quarantine => "the table of addresses in quarantine is full",
         })
     }
 }
@@ -224,12 +232,16 @@ pub struct Tables {
     udp_class: [Cell8; 65_536],
     /// Class of each other IP protocol number (ICMP, IGMP, GRE, ...).
     protocol_class: [Cell8; 256],
+    /// What holds of each segment beside the rules.
+    standings: Standings,
+    /// Which servers must be trusted to be heard.
+    guards: Guards,
     /// Row of each pair: `pair_row[from * 256 + to]`, segment numbers with 0 for unassigned.
     pair_row: [Cell16; SEGMENTS * SEGMENTS],
     /// The rows: `cells[row * 256 + class]`.
     cells: [Cell32; ROWS * CLASSES],
 }
-const _: () = assert!(size_of::<Tables>() == 2 * 65_536 + 256 + 2 * 65_536 + 4 * ROWS * CLASSES);
+const _: () = assert!(size_of::<Tables>() == 2 * 65_536 + 256 + 260 + 2 * 65_536 + 4 * ROWS * CLASSES);
 
 /// The place of a pair of segments in tables of all pairs.
 pub(crate) const fn pair_index(from: Option<SegmentId>, to: Option<SegmentId>) -> usize {
@@ -309,6 +321,8 @@ impl Tables {
         copy(&self.tcp_class, &other.tcp_class);
         copy(&self.udp_class, &other.udp_class);
         copy(&self.protocol_class, &other.protocol_class);
+        self.standings.copy_from(&other.standings);
+        self.guards.copy_from(&other.guards);
         for (own, other) in self.pair_row.iter().zip(&other.pair_row) {
             own.store(other.load());
         }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use abi::address::{Ip, Mac, Timestamp};
-use abi::table::{Action, SegmentId};
+use abi::address::{DeviceKey, Ip, Mac, Timestamp};
+use abi::table::{Action, Mode, SegmentId, Server};
 use policies::Resolved;
 
+use crate::orders::{self, Orders, denied, is_rogue};
 use crate::policy::{Asked, Known, Side, decide, receiver, segment};
 use crate::reading::{Content, Datagram, ICMP, ICMPV6, IGMP, Piece, Sight, TCP, UDP, Version, read};
 use crate::{Cause, Outcome, Ruling, Told};
@@ -76,6 +77,25 @@ struct Pieces {
     id: u32,
 }
 
+/// A first fragment that was judged.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    ruling: Ruling,
+    generation: u64,
+    at: u64,
+    /// How many bytes of the datagram it brought.
+    len: usize,
+}
+
+impl Start {
+    /// Whether it speaks for a later fragment, which must not overwrite what was judged (RFC 5722).
+    fn speaks_for(&self, offset: u16, generation: u64, now: Timestamp) -> bool {
+        self.generation == generation
+            && now.0.saturating_sub(self.at) <= FRAGMENT_LIFE
+            && usize::from(offset) >= self.len
+    }
+}
+
 /// A frame of a flow, and what is looked up for it.
 struct Case<'f> {
     sight: &'f Sight,
@@ -115,8 +135,9 @@ pub struct Evaluator {
     generation: u64,
     /// The flows of each conversation, one for each pair of VLANs, in the order in which they were first seen.
     flows: HashMap<Talk, Vec<Flow>>,
-    /// The ruling of a first fragment, the generation, and when it came.
-    fragments: HashMap<Pieces, (Ruling, u64, u64)>,
+    /// The first fragment of each datagram.
+    fragments: HashMap<Pieces, Start>,
+    orders: Orders,
 }
 
 impl Evaluator {
@@ -129,7 +150,25 @@ impl Evaluator {
             generation: 0,
             flows: HashMap::new(),
             fragments: HashMap::new(),
+            orders: Orders::default(),
         }
+    }
+
+    /// Puts an address into quarantine, or takes it out. Groups and the absent address are nobody's.
+    /// [`Evaluator::publish`] puts it into force.
+    pub fn order(&mut self, device: DeviceKey) {
+        let is_nobody = match device {
+            DeviceKey::Mac(mac) => mac.is_none() || mac.is_group(),
+            DeviceKey::Ip(ip) => ip.is_none() || ip.is_group(),
+        };
+        if !is_nobody && !self.orders.quarantine.remove(&device) {
+            self.orders.quarantine.insert(device);
+        }
+    }
+
+    /// Somebody attends until then; `None` is for ever.
+    pub fn attend(&mut self, deadline: Option<Timestamp>) {
+        self.orders.deadline = deadline.map(|at| at.0);
     }
 
     /// Puts another policy into force. Placements by class are forgotten, routers are not.
@@ -175,6 +214,7 @@ impl Evaluator {
     /// Judges one Ethernet frame.
     pub fn judge(&mut self, frame: &[u8], now: Timestamp) -> Outcome<'_> {
         let (ruling, told) = self.ruling(frame, now);
+        let ruling = self.orders.carried_out(&self.policy, ruling, now);
         let segment = |id: Option<SegmentId>| {
             let found = self.policy.segments.iter().find(|segment| Some(segment.id) == id);
             found.map_or("unassigned", |segment| segment.name.as_str())
@@ -196,17 +236,31 @@ impl Evaluator {
         let sight = read(frame);
         let datagram = match sight.content {
             Content::Datagram(datagram) => datagram,
-            Content::Other(kind) => return (Ruling::allowed(other(kind, sight.dst_mac)), None),
-            Content::Hidden | Content::Broken { addresses: None, .. } => {
-                return self.by_pair(self.sides(&sight, Ip::NONE, Ip::NONE), Cause::Unreadable);
+            Content::Other(kind) => {
+                let word = other(kind, sight.dst_mac);
+                return if self.is_cut_off(&sight, [Ip::NONE; 2], (None, None), (Some(word), None)) {
+                    cut_off((None, None))
+                } else {
+                    (Ruling::allowed(word), None)
+                };
             }
-            Content::Broken { addresses: Some((src, dst)), .. } => {
-                return self.by_pair(self.sides(&sight, src, dst), Cause::Unreadable);
-            }
+            Content::Hidden | Content::Broken(None) => return self.unreadable(&sight, [Ip::NONE; 2]),
+            Content::Broken(Some((src, dst))) => return self.unreadable(&sight, [src, dst]),
         };
         let (from, to) = self.sides(&sight, datagram.src, datagram.dst);
-        if let Some(word) = allowance(&datagram) {
-            return (Ruling { from, to, ..Ruling::allowed(word) }, None);
+        let ends = [datagram.src, datagram.dst];
+        let word = allowance(&datagram);
+        let is_cut_off = self.is_cut_off(&sight, ends, (from, to), (word, server(&datagram)));
+        if let Some(word) = word {
+            let rogue =
+                server(&datagram).filter(|&server| is_rogue(&self.policy, server, sight.src_mac, from));
+            return if is_cut_off {
+                cut_off((from, to))
+            } else if rogue.is_some() {
+                (denied(Cause::RogueServer, self.policy.mode, from, to), Some(Told::Denied))
+            } else {
+                (Ruling { from, to, ..Ruling::allowed(word) }, None)
+            };
         }
         let pieces = |id, protocol| Pieces {
             version: datagram.version,
@@ -217,25 +271,44 @@ impl Evaluator {
         };
         match datagram.piece {
             Piece::Whole => self.flow((&sight, &datagram), (from, to), now),
-            Piece::First { id, protocol } => {
+            Piece::First { id, protocol, len } => {
                 let judged = self.flow((&sight, &datagram), (from, to), now);
-                self.fragments.insert(pieces(id, protocol), (judged.0, self.generation, now.0));
+                let start = Start { ruling: judged.0, generation: self.generation, at: now.0, len };
+                self.fragments.insert(pieces(id, protocol), start);
                 judged
             }
+            Piece::Later { .. } if is_cut_off => cut_off((from, to)),
             Piece::Later { id, protocol, offset } => {
                 let overlaps = protocol == TCP && offset < TCP_HEADER;
                 match self.fragments.get(&pieces(id, protocol)) {
-                    Some((ruling, generation, at))
-                        if !overlaps
-                            && *generation == self.generation
-                            && now.0.saturating_sub(*at) <= FRAGMENT_LIFE =>
-                    {
-                        (Ruling { cause: Cause::Fragment, ..*ruling }, None)
+                    Some(start) if !overlaps && start.speaks_for(offset, self.generation, now) => {
+                        (Ruling { cause: Cause::Fragment, ..start.ruling }, None)
                     }
                     Some(_) | None => self.by_pair((from, to), Cause::Orphan),
                 }
             }
         }
+    }
+
+    fn unreadable(&self, sight: &Sight, ips: [Ip; 2]) -> (Ruling, Option<Told>) {
+        let [src, dst] = ips;
+        let sides = self.sides(sight, src, dst);
+        if self.is_cut_off(sight, ips, sides, (None, None)) {
+            cut_off(sides)
+        } else {
+            self.by_pair(sides, Cause::Unreadable)
+        }
+    }
+
+    fn is_cut_off(
+        &self,
+        sight: &Sight,
+        ips: [Ip; 2],
+        sides: (Option<SegmentId>, Option<SegmentId>),
+        what: (Option<&str>, Option<Server>),
+    ) -> bool {
+        let ends = orders::Ends { macs: [sight.src_mac, sight.dst_mac], ips };
+        self.orders.cut_off(&self.policy, ends, sides, what)
     }
 
     fn sides(&self, sight: &Sight, src: Ip, dst: Ip) -> (Option<SegmentId>, Option<SegmentId>) {
@@ -276,7 +349,9 @@ impl Evaluator {
             return (flow.ruling, None);
         }
         let own = self.at(&talk, sight.vlans).copied().filter(|flow| flow.is_live(now));
-        let case = Case { sight, datagram, talk, own, from, to, now };
+        // What was cut off begins anew.
+        let claim = own.filter(|own| own.ruling.cause != Cause::Quarantine);
+        let case = Case { sight, datagram, talk, own: claim, from, to, now };
         let (ruling, way) = self.judged(&case);
         if (ruling.action, way) == (Action::Allow, Way::Asks) {
             self.reconsider(&talk);
@@ -318,6 +393,10 @@ impl Evaluator {
 
     /// The ruling on a frame of a flow without a cached one, and which way the frame goes.
     fn judged(&mut self, case: &Case<'_>) -> (Ruling, Way) {
+        let ips = [case.datagram.src, case.datagram.dst];
+        if self.is_cut_off(case.sight, ips, (case.from, case.to), (None, None)) {
+            return (denied(Cause::Quarantine, Mode::Enforce, case.from, case.to), Way::Asks);
+        }
         let (source, destination) = case.datagram.ports;
         let protocol = case.datagram.protocol;
         let asks = decide(&self.policy, case.from, case.to, Asked::Port(protocol, destination));
@@ -344,7 +423,7 @@ impl Evaluator {
     /// those where it was first seen.
     fn question(&mut self, case: &Case<'_>) -> Option<Ruling> {
         let back = reverse(&case.talk)?;
-        let Evaluator { policy, known, generation, flows, .. } = self;
+        let Evaluator { policy, known, generation, flows, orders, .. } = self;
         let mut asking: Vec<&mut Flow> = flows
             .get_mut(&back)?
             .iter_mut()
@@ -352,6 +431,9 @@ impl Evaluator {
             .collect();
         asking.sort_by_key(|flow| flow.vlans != case.sight.vlans);
         let flow = asking.into_iter().next()?;
+        if orders.is_mute(policy, flow.mac, case.from) {
+            return None;
+        }
         if flow.generation != Some(*generation) {
             let asker = Side { mac: flow.mac, ip: case.datagram.dst, vlans: flow.vlans };
             let from = segment(policy, known, asker);
@@ -385,6 +467,10 @@ fn kept(before: Ruling, now: Ruling) -> Ruling {
         | Cause::Fragment
         | Cause::Orphan
         | Cause::Unreadable
+        | Cause::Quarantine
+        | Cause::RogueServer
+        | Cause::FailOpen
+        | Cause::FailClosed
         | Cause::Needed(_) => now,
     }
 }
@@ -438,6 +524,20 @@ fn other(kind: u16, to: Mac) -> &'static str {
         // IEEE 802.1Q table 8-1.
         (_, [0x01, 0x80, 0xc2, 0, 0, 0..=15]) => "bridge-control",
         (_, _) => "non-ip",
+    }
+}
+
+/// The ruling on what belongs to no flow and is cut off.
+fn cut_off((from, to): (Option<SegmentId>, Option<SegmentId>)) -> (Ruling, Option<Told>) {
+    (denied(Cause::Quarantine, Mode::Enforce, from, to), Some(Told::Denied))
+}
+
+/// What only a server says to its clients, of what is allowed.
+fn server(datagram: &Datagram) -> Option<Server> {
+    match (allowance(datagram)?, datagram.ports) {
+        ("dhcp", (67, 68)) | ("dhcpv6", (547, 546)) => Some(Server::Dhcp),
+        ("neighbor-discovery", (134, _)) => Some(Server::Router),
+        (_, _) => None,
     }
 }
 

@@ -22,14 +22,13 @@
 //! }
 //! ```
 
-mod deviation;
 mod evaluator;
 pub mod example;
+mod orders;
 pub mod packets;
 mod policy;
 mod reading;
 
-pub use deviation::Deviation;
 pub use evaluator::Evaluator;
 
 use abi::address::Mac;
@@ -114,6 +113,10 @@ enum Cause {
     Fragment,
     Orphan,
     Unreadable,
+    Quarantine,
+    RogueServer,
+    FailOpen,
+    FailClosed,
     /// Every network needs it.
     Needed(&'static str),
 }
@@ -129,6 +132,10 @@ impl Cause {
             Cause::Fragment => "fragment",
             Cause::Orphan => "orphan-fragment",
             Cause::Unreadable => "unreadable",
+            Cause::Quarantine => "quarantine",
+            Cause::RogueServer => "rogue-server",
+            Cause::FailOpen => "fail-open",
+            Cause::FailClosed => "fail-closed",
             Cause::Needed(word) => word,
         }
     }

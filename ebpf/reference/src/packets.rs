@@ -7,7 +7,7 @@ mod dice;
 mod packet;
 mod population;
 
-use abi::address::{Ip, Mac, Timestamp};
+use abi::address::{DeviceKey, Ip, Mac, Timestamp};
 use policies::Resolved;
 
 use crate::Evaluator;
@@ -42,6 +42,10 @@ pub enum Happening {
     PlaceAddress(Ip, usize),
     /// A routed device is no longer placed by its class.
     ForgetAddress(Ip),
+    /// An address is put into quarantine, or taken out.
+    Order(DeviceKey),
+    /// Somebody attends until then, or for ever.
+    Attend(Option<Timestamp>),
 }
 
 impl Happening {
@@ -68,6 +72,8 @@ impl Happening {
                 }
             }
             Happening::ForgetAddress(ip) => evaluator.forget_address(ip),
+            Happening::Order(device) => evaluator.order(device),
+            Happening::Attend(deadline) => evaluator.attend(deadline),
         }
         evaluator.publish();
     }
@@ -110,13 +116,19 @@ impl Packets {
     fn change(&mut self) -> Happening {
         let dice = &mut self.dice;
         let place = dice.place(64);
-        match dice.roll(9) {
+        match dice.roll(13) {
             0..=2 => Happening::Install(dice.place(64)),
             3 | 4 => Happening::Publish,
             5 => Happening::Router(if dice.once_in(3) { any_mac(dice) } else { router(dice) }),
             6 => Happening::PlaceMac(machine(dice.pick(&[0, 1, 6, 8, 9, 10], 0)), place),
             7 => Happening::PlaceAddress(host(dice, place.is_multiple_of(3)).0, place),
-            _ => Happening::ForgetAddress(host(dice, place.is_multiple_of(3)).0),
+            8 => Happening::ForgetAddress(host(dice, place.is_multiple_of(3)).0),
+            9 => Happening::Order(DeviceKey::Mac(machine(dice.pick(&[1, 2, 3, 8], 1)))),
+            10 => Happening::Order(DeviceKey::Ip(host(dice, place.is_multiple_of(3)).0)),
+            11 => Happening::Attend(None),
+            _ => {
+                Happening::Attend(Some(Timestamp(self.now.saturating_add(dice.pick(&[0, 600 * SECOND], 0)))))
+            }
         }
     }
 
@@ -285,7 +297,8 @@ fn fragment(dice: &mut Dice) -> Packet {
         (Ip::v4([10, 77, 10, 5]), Ip::v4([10, 77, 50, 11])),
         (Ip::v4([10, 77, 20, 7]), Ip::v4([8, 8, 8, 8])),
     ];
-    let (src, dst) = if is_six { (six(5), six(6)) } else { dice.pick(&sides, (six(5), six(6))) };
+    let (src, dst) =
+        if is_six && !dice.once_in(4) { (six(5), six(6)) } else { dice.pick(&sides, (six(5), six(6))) };
     let ports = (40_000, dice.pick(&[443, 104, 22], 443));
     let transport = match dice.roll(8) {
         0..3 => Transport::Udp { ports },
@@ -297,7 +310,7 @@ fn fragment(dice: &mut Dice) -> Packet {
         },
         _ => Transport::Other(dice.pick(&[2, 47, 50], 47)),
     };
-    let id = dice.pick(&[0, 1, 2, 0x0001_0001], 1);
+    let id = dice.pick(&[1, 1, 1, 0, 0x0001_0001], 1);
     Packet {
         src_mac: machine(0),
         dst_mac: machine(6),
@@ -307,7 +320,11 @@ fn fragment(dice: &mut Dice) -> Packet {
         dst,
         hops: 64,
         extensions: if dice.once_in(5) { vec![0] } else { Vec::new() },
-        cut: Some(Cut { id, offset: dice.pick(&[0, 0, 0, 1, 2, 3, 185], 0), more: dice.pick(&[1, 1, 0], 1) }),
+        cut: Some(Cut {
+            id,
+            offset: dice.pick(&[0, 0, 0, 1, 2, 3, 4, 8, 185], 0),
+            more: dice.pick(&[1, 1, 0], 1),
+        }),
         behind: if dice.once_in(12) { vec![dice.pick(&[60, 51], 60)] } else { Vec::new() },
         transport,
         payload_len: dice.place(16),

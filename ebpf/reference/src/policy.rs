@@ -59,7 +59,7 @@ pub(crate) fn decide(
         .iter()
         .filter(|rule| holds(&rule.from, from) && holds(&rule.to, to) && asks_for(rule, asked))
         .collect();
-    let mode = |rule: &PlainRule| rule.mode.unwrap_or(policy.mode);
+    let mode = |rule: &PlainRule| rule.mode.unwrap_or(general_mode(policy, from, to));
     let denies = |rule: &&&PlainRule| rule.action == Action::Deny;
     let strictest = [Mode::Enforce, Mode::Alert, Mode::Observe]
         .into_iter()
@@ -79,6 +79,13 @@ pub(crate) fn decide(
     }
 }
 
+/// The mode of what says none itself: that of the first pair that holds both sides, else the policy's.
+fn general_mode(policy: &Resolved, from: Option<SegmentId>, to: Option<SegmentId>) -> Mode {
+    let holds = |set: &BTreeSet<SegmentId>, side: Option<SegmentId>| side.is_some_and(|id| set.contains(&id));
+    let pair = policy.pairs.iter().find(|pair| holds(&pair.from, from) && holds(&pair.to, to));
+    pair.map_or(policy.mode, |pair| pair.mode)
+}
+
 /// What holds where no rule does.
 fn default(policy: &Resolved, from: Option<SegmentId>, to: Option<SegmentId>) -> Ruling {
     let (Some(one), Some(other)) = (from, to) else {
@@ -91,7 +98,7 @@ fn default(policy: &Resolved, from: Option<SegmentId>, to: Option<SegmentId>) ->
     };
     let within = policy.segments.iter().find(|segment| segment.id == one && one == other);
     let action = within.map_or(policy.between, |segment| segment.within);
-    Ruling { action, mode: policy.mode, cause: Cause::Default, rule: None, from, to }
+    Ruling { action, mode: general_mode(policy, from, to), cause: Cause::Default, rule: None, from, to }
 }
 
 /// The segment of the longest declared prefix that holds an address, with its length; else the Internet.

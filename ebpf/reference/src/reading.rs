@@ -34,13 +34,8 @@ pub(crate) enum Content {
     Other(u16),
     /// What stands behind tags that are cut or too many.
     Hidden,
-    /// IP whose header contradicts itself or is cut.
-    Broken {
-        /// Source and destination, where the header is read so far.
-        addresses: Option<(Ip, Ip)>,
-        /// The protocol, where the header is read so far.
-        protocol: u8,
-    },
+    /// IP whose header contradicts itself or is cut, with source and destination where it is read so far.
+    Broken(Option<(Ip, Ip)>),
     /// IP.
     Datagram(Datagram),
 }
@@ -63,29 +58,25 @@ pub(crate) struct Datagram {
     pub(crate) piece: Piece,
     /// Source and destination port; type and code of ICMP.
     pub(crate) ports: (u16, u16),
-    /// `None` where the datagram ends before them, and where it is not TCP.
+    /// `None` where the datagram ends before them, where their header contradicts itself, and where it is not TCP.
     pub(crate) tcp_flags: Option<u8>,
-    /// Whether bytes were captured behind the end of the datagram, so that they are padding.
-    pub(crate) padded: bool,
-    pub(crate) chain: Chain,
-}
-
-/// How far the extension headers were walked, where that is out of the ordinary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chain {
-    Ordinary,
-    /// A fragment header is not whole within the datagram.
-    CutAtFragment,
-    /// There was AH in IPv4.
-    Authenticated,
 }
 
 /// Where a datagram stands in a fragmented one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     Whole,
-    First { id: u32, protocol: u8 },
-    Later { id: u32, protocol: u8, offset: u16 },
+    /// `len` bytes of it, by its own length.
+    First {
+        id: u32,
+        protocol: u8,
+        len: usize,
+    },
+    Later {
+        id: u32,
+        protocol: u8,
+        offset: u16,
+    },
 }
 
 fn byte(bytes: &[u8], at: usize) -> u8 {
@@ -145,7 +136,7 @@ pub(crate) fn read(frame: &[u8]) -> Sight {
 fn ipv4(bytes: &[u8]) -> Content {
     let header_len = usize::from(byte(bytes, 0) & 15).saturating_mul(4);
     if bytes.len() < 20 || byte(bytes, 0) >> 4 != 4 || header_len < 20 {
-        return Content::Broken { addresses: None, protocol: 0 };
+        return Content::Broken(None);
     }
     let (src, dst) = (Ip::v4(array(bytes, 12)), Ip::v4(array(bytes, 16)));
     let protocol = byte(bytes, 9);
@@ -155,10 +146,11 @@ fn ipv4(bytes: &[u8]) -> Content {
         total => total,
     };
     if total < header_len {
-        return Content::Broken { addresses: Some((src, dst)), protocol };
+        return Content::Broken(Some((src, dst)));
     }
     let (id, place) = (u32::from(number(bytes, 4)), number(bytes, 6));
-    let piece = piece((id, protocol), (place & 0x1fff) << 3, place & 0x2000);
+    let len = total.saturating_sub(header_len);
+    let piece = piece((id, protocol, len), (place & 0x1fff) << 3, place & 0x2000);
     let mut datagram = Datagram {
         version: Version::Four,
         src,
@@ -168,12 +160,10 @@ fn ipv4(bytes: &[u8]) -> Content {
         piece,
         ports: (0, 0),
         tcp_flags: None,
-        padded: total < bytes.len(),
-        chain: Chain::Ordinary,
     };
     if header_len <= bytes.len() {
         let body = bytes.get(header_len..total.min(bytes.len())).unwrap_or_default();
-        walk(&mut datagram, body);
+        walk(&mut datagram, body, len);
     }
     Content::Datagram(datagram)
 }
@@ -181,7 +171,7 @@ fn ipv4(bytes: &[u8]) -> Content {
 /// RFC 8200.
 fn ipv6(bytes: &[u8]) -> Content {
     if bytes.len() < 40 || byte(bytes, 0) >> 4 != 6 {
-        return Content::Broken { addresses: None, protocol: 0 };
+        return Content::Broken(None);
     }
     let protocol = byte(bytes, 6);
     let behind = bytes.len().saturating_sub(40);
@@ -199,20 +189,18 @@ fn ipv6(bytes: &[u8]) -> Content {
         piece: Piece::Whole,
         ports: (0, 0),
         tcp_flags: None,
-        padded: len < behind,
-        chain: Chain::Ordinary,
     };
     let body = bytes.get(40..len.min(behind).saturating_add(40)).unwrap_or_default();
-    walk(&mut datagram, body);
+    walk(&mut datagram, body, len);
     Content::Datagram(datagram)
 }
 
 /// Offset 0 with nothing to come is the whole datagram (RFC 6946).
-fn piece((id, protocol): (u32, u8), offset: u16, more: u16) -> Piece {
+fn piece((id, protocol, len): (u32, u8, usize), offset: u16, more: u16) -> Piece {
     if offset > 0 {
         Piece::Later { id, protocol, offset }
     } else if more != 0 {
-        Piece::First { id, protocol }
+        Piece::First { id, protocol, len }
     } else {
         Piece::Whole
     }
@@ -227,8 +215,8 @@ fn is_extension(version: Version, protocol: u8) -> bool {
 }
 
 /// Walks to the transport header and reads it. Where the chain is cut, the datagram is of the protocol of the header that
-/// could not be read.
-fn walk(datagram: &mut Datagram, body: &[u8]) {
+/// could not be read. `body` is what was captured of `whole` bytes.
+fn walk(datagram: &mut Datagram, body: &[u8], whole: usize) {
     let mut rest = body;
     let is_later = |piece| matches!(piece, Piece::Later { .. });
     for step in 0..=EXTENSIONS {
@@ -244,19 +232,14 @@ fn walk(datagram: &mut Datagram, body: &[u8]) {
             _ => usize::from(byte(rest, 1)).saturating_mul(8).saturating_add(8),
         };
         if step == EXTENSIONS || rest.len() < len || rest.len() < 8 {
-            if datagram.protocol == FRAGMENT && step < EXTENSIONS {
-                datagram.chain = Chain::CutAtFragment;
-            }
             return;
         }
         let next = byte(rest, 0);
         // Of two fragment headers the first one says what the datagram is.
         if datagram.protocol == FRAGMENT && datagram.piece == Piece::Whole {
             let place = number(rest, 2);
-            datagram.piece = piece((wide(rest, 4), next), place & 0xfff8, place & 1);
-        }
-        if datagram.version == Version::Four {
-            datagram.chain = Chain::Authenticated;
+            let len = whole.saturating_sub(body.len().saturating_sub(rest.len())).saturating_sub(8);
+            datagram.piece = piece((wide(rest, 4), next, len), place & 0xfff8, place & 1);
         }
         datagram.protocol = next;
         rest = after(rest, len);
@@ -276,6 +259,6 @@ fn transport(datagram: &mut Datagram, body: &[u8]) {
     if datagram.protocol == TCP && body.len() >= 14 {
         // A header that claims to be shorter than it is (RFC 9293 section 3.1) says nothing.
         let is_sound = byte(body, 12) >> 4 >= 5;
-        datagram.tcp_flags = Some(if is_sound { byte(body, 13) } else { 0 });
+        datagram.tcp_flags = is_sound.then(|| byte(body, 13));
     }
 }

@@ -23,11 +23,13 @@ static GIVEN: Array<u64> = Array::with_max_entries(1, 0);
 #[repr(C)]
 struct Watch {
     jiffy: u64,
-    /// Frames in this jiffy.
-    frames: u64,
-    /// Frames between readings, less 1: 0 or 15.
-    mask: u64,
+    /// Frames that need no reading any more, as long as it is this jiffy.
+    left: u64,
     now: u64,
+    /// Frames in this jiffy, to the next reading.
+    frames: u64,
+    /// Frames between readings: 0 or 15.
+    between: u64,
 }
 
 #[map]
@@ -45,16 +47,19 @@ pub fn now() -> Timestamp {
     let watch = unsafe { &mut *watch };
     // SAFETY: the helper has no arguments.
     let jiffy = unsafe { bpf_jiffies64() };
+    if jiffy == watch.jiffy && watch.left != 0 {
+        watch.left -= 1;
+        return Timestamp(watch.now);
+    }
     if jiffy != watch.jiffy {
         watch.jiffy = jiffy;
         // SAFETY: as for `CLOCK`.
-        watch.mask = if watch.frames > unsafe { ptr::read_volatile(&BUSY) } { 15 } else { 0 };
+        watch.between = if watch.frames > unsafe { ptr::read_volatile(&BUSY) } { 15 } else { 0 };
         watch.frames = 0;
     }
-    if watch.frames & watch.mask == 0 {
-        // SAFETY: the helper has no arguments.
-        watch.now = unsafe { bpf_ktime_get_ns() };
-    }
-    watch.frames += 1;
+    watch.left = watch.between;
+    watch.frames += 1 + watch.between;
+    // SAFETY: the helper has no arguments.
+    watch.now = unsafe { bpf_ktime_get_ns() };
     Timestamp(watch.now)
 }

@@ -114,6 +114,11 @@ impl Bytes for Frame<'_> {
     }
 
     #[inline(always)]
+    fn be16(head: &[u8], at: usize) -> Option<u64> {
+        Some(u64::from(u16::from_be(load!(head, at, 2, "u16") as u16)))
+    }
+
+    #[inline(always)]
     fn be32(head: &[u8], at: usize) -> Option<u64> {
         Some(u64::from(u32::from_be(load!(head, at, 4, "u32") as u32)))
     }

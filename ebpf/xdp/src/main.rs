@@ -1,8 +1,8 @@
 //! The kernel program: context, maps, clocks and fates around the judge of `abi`, with no opinion of its own.
 //!
 //! `wardline` knows frames of flows that have a verdict, and calls no helper for them. Everything else goes by tail calls
-//! through `wardline_read`, `_place`, `_decide` and `_keep`, which take the steps of the same `abi::judge::judge`
-//! as a replay.
+//! through `wardline_read`, `_hold`, `_place`, `_decide` and `_keep`, which take the steps of the same
+//! `abi::judge::judge` as a replay; `_tap` copies frames that userspace wants to see.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -11,6 +11,7 @@ mod clock;
 mod events;
 mod fate;
 mod frame;
+mod tap;
 
 use abi::address::Timestamp;
 use abi::headers::{Headers, read_frame};
@@ -30,12 +31,14 @@ static STATE: Array<State> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The program for what `wardline` does not know.
 #[map]
-static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(4, 0);
+static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(6, 0);
 
 const READ: u32 = 0;
 const PLACE: u32 = 1;
 const DECIDE: u32 = 2;
 const KEEP: u32 = 3;
+const HOLD: u32 = 4;
+const TAP: u32 = 5;
 
 /// What would not fit on the stack, and what one program leaves to the next.
 struct Work {
@@ -72,9 +75,23 @@ pub fn wardline_read(ctx: XdpContext) -> u32 {
     work.now = now;
     read(&mut work.headers, &frame);
     match look(&mut work.desk, state, &work.headers, &(frame.len(), now)) {
+        Look::Hit if work.desk.is_tapped() => go_on(&ctx, TAP),
         Look::Hit => fate::carry_out(&ctx, work.desk.fate()),
+        Look::Miss if state.has_quarantine() => go_on(&ctx, HOLD),
         Look::Miss => go_on(&ctx, PLACE),
     }
+}
+
+/// Who of them is in quarantine.
+#[xdp(frags)]
+pub fn wardline_hold(ctx: XdpContext) -> u32 {
+    let (Some(state), Some(work)) = (STATE.get(0), WORK.get_ptr_mut(0)) else {
+        return xdp_action::XDP_ABORTED;
+    };
+    // SAFETY: as in `wardline_read`, which wrote it on this CPU just now.
+    let work = unsafe { (*work).assume_init_mut() };
+    work.desk.hold(state, &work.headers);
+    go_on(&ctx, PLACE)
 }
 
 /// The segments of their sides.
@@ -113,6 +130,21 @@ pub fn wardline_keep(ctx: XdpContext) -> u32 {
     if work.desk.has_event() {
         events::tell(&Frame::whole(&ctx), state, &work.desk, work.now);
     }
+    if work.desk.is_tapped() {
+        return go_on(&ctx, TAP);
+    }
+    fate::carry_out(&ctx, work.desk.fate())
+}
+
+/// The copy of a frame that userspace wants to see.
+#[xdp(frags)]
+pub fn wardline_tap(ctx: XdpContext) -> u32 {
+    let (Some(state), Some(work)) = (STATE.get(0), WORK.get_ptr_mut(0)) else {
+        return xdp_action::XDP_ABORTED;
+    };
+    // SAFETY: as in `wardline_hold`.
+    let work = unsafe { (*work).assume_init_mut() };
+    tap::copy(&Frame::whole(&ctx), state, &work.desk, work.now);
     fate::carry_out(&ctx, work.desk.fate())
 }
 

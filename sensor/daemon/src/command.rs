@@ -1,11 +1,12 @@
 //! The command line, in two steps: what was typed, and what is meant. Nothing else reads the typed form.
 
 use crate::capture::Input;
+use crate::fastpath::pins::{MOST_PORTS, ROOT};
 use abi::address::Timestamp;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 mod typed;
 
@@ -20,6 +21,69 @@ pub enum Request {
     Learn(Learn),
     /// Diagnostics of policy files.
     PolicyCheck(Check),
+    /// Live traffic.
+    Run(Run),
+    /// What an earlier run left is taken away.
+    Detach(PathBuf),
+    /// What holds of this machine.
+    Doctor(Doctor),
+}
+
+/// `wardline run`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Where the sensor stands.
+    pub stand: Stand,
+    /// A policy file or folder.
+    pub policy: PathBuf,
+    /// The folder of what outlasts the process.
+    pub pin: PathBuf,
+    /// What the end leaves.
+    pub ending: Ending,
+    /// Whether counters are told every second.
+    pub status: Status,
+    /// How the summary is printed.
+    pub form: Form,
+    /// Whether stderr is silent but for errors.
+    pub quiet: Quiet,
+}
+
+/// Where a sensor stands, by the names of interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// On mirror ports.
+    Span(Vec<String>),
+    /// In the wire between two.
+    Inline([String; 2]),
+    /// On the ports of a router or bridge.
+    Routed(Vec<String>),
+}
+
+/// What a run leaves when it is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Interfaces as they were.
+    Detach,
+    /// The program at work, under the last policy.
+    Stay,
+}
+
+/// Whether counters are told every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Every second.
+    Told,
+    /// At the end only.
+    Silent,
+}
+
+/// `wardline doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doctor {
+    /// Names of interfaces.
+    pub interfaces: Vec<String>,
+    /// How it is printed.
+    pub form: Form,
 }
 
 /// `wardline replay`.
@@ -161,10 +225,48 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
             out: typed.out,
             quiet,
         }),
+        Verb::Run(typed) => run(typed, quiet)?,
+        Verb::Doctor(typed) => {
+            Request::Doctor(Doctor { interfaces: typed.interfaces, form: form(typed.json) })
+        }
         Verb::Policy(Policy::Check(typed)) => {
             Request::PolicyCheck(Check { paths: typed.paths, form: form(typed.json), color })
         }
     })
+}
+
+fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
+    let wrong = |text: &str| mistake("run", ErrorKind::WrongNumberOfValues, text);
+    let names = typed.interfaces;
+    let repeated = names
+        .iter()
+        .enumerate()
+        .any(|(at, name)| names.iter().skip(at.saturating_add(1)).any(|other| other == name));
+    if repeated {
+        return Err(wrong("an interface is named twice"));
+    }
+    if names.len() > MOST_PORTS {
+        return Err(wrong("at most 16 interfaces"));
+    }
+    let pin = match (typed.pin, names.as_slice()) {
+        (Some(pin), _) => pin,
+        (None, []) => return Err(wrong("name an interface with --interface, or the folder with --pin")),
+        // The file system refuses names with a dot, which those of VLAN interfaces have.
+        (None, names) => Path::new(ROOT).join(names.join("-").replace('.', "_")),
+    };
+    let (Some(mode), Some(policy)) = (typed.mode, typed.policy) else { return Ok(Request::Detach(pin)) };
+    let stand = match mode {
+        typed::RunMode::Inline => Stand::Inline(
+            <[String; 2]>::try_from(names)
+                .map_err(|_names| wrong("inline needs two interfaces: --interface A --interface B"))?,
+        ),
+        _ if names.is_empty() => return Err(wrong("name an interface with --interface")),
+        typed::RunMode::Span => Stand::Span(names),
+        typed::RunMode::Routed => Stand::Routed(names),
+    };
+    let ending = if typed.stay { Ending::Stay } else { Ending::Detach };
+    let status = if typed.verbose { Status::Told } else { Status::Silent };
+    Ok(Request::Run(Run { stand, policy, pin, ending, status, form: form(typed.json), quiet }))
 }
 
 fn inputs(files: Vec<PathBuf>, verb: &str) -> Result<Vec<Input>, clap::Error> {

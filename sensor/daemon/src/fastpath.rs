@@ -7,14 +7,23 @@
 //!                        Record ◀── ring ── EVENTS                 first frames of flows, denials, moves
 //! ```
 
+pub mod attach;
+mod grace;
+pub mod interface;
 mod memory;
+mod netlink;
 mod object;
+pub mod pins;
 
-use abi::event::Record;
+use abi::event::{Record, TappedFrame};
 use abi::state::State;
+use abi::table::Full;
 use aya::maps::{Array, DevMap, MapData, ProgramArray, RingBuf};
+use aya::programs::links::FdLink;
 use aya::programs::{ProgramError, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use pins::{Found, PinError, Pins};
+use policies::Compiled;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -110,20 +119,60 @@ pub enum FastpathError {
     /// The memory of the program could not be shared.
     #[error("the memory of the kernel program cannot be mapped")]
     Memory(#[from] io::Error),
+    /// What shall outlast this process cannot be kept.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// Nobody can say when the frames have ended that began before.
+    #[error("the kernel does not tell when frames have ended: membarrier(2) and sched_setaffinity(2) failed")]
+    Grace(#[source] io::Error),
+}
+
+/// The policy that no frame is judged by, and that no frame reads any more. Only [`Fastpath::idle`] makes one, after it has
+/// waited.
+#[must_use = "a policy is to be installed here"]
+pub struct Idle<'f>(&'f mut Fastpath);
+
+/// Frames are judged by this policy from now on. Only [`Idle::install`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed {
+    generation: u64,
+}
+
+impl Installed {
+    /// The number of the policy.
+    pub const fn generation(self) -> u64 {
+        self.generation
+    }
+}
+
+impl Idle<'_> {
+    /// Fills it and puts it in force with one store: every frame is judged by the one policy or the other.
+    ///
+    /// # Errors
+    /// A table is full; what fits is in force. What was compiled fits.
+    pub fn install(self, policy: &Compiled) -> Result<Installed, Full> {
+        policy.install(&self.0.memory)?;
+        Ok(Installed { generation: self.0.memory.generation() })
+    }
 }
 
 /// The loaded program. It goes when this value goes, unless it is pinned or attached elsewhere.
 pub struct Fastpath {
+    /// By the numbers of the interfaces. First, so that nothing is attached any more when the rest goes.
+    links: Vec<(u32, FdLink)>,
+    mode: Mode,
     ebpf: Ebpf,
     memory: Memory,
     events: RingBuf<MapData>,
+    taps: RingBuf<MapData>,
     /// Kept, because the kernel empties the array when nobody holds it.
     _programs: ProgramArray<MapData>,
 }
 
 const HOT: &str = "wardline";
 /// The programs that `wardline` leaves a frame to, in the order of their places.
-const STEPS: [&str; 4] = ["wardline_read", "wardline_place", "wardline_decide", "wardline_keep"];
+const STEPS: [&str; 6] =
+    ["wardline_read", "wardline_place", "wardline_decide", "wardline_keep", "wardline_hold", "wardline_tap"];
 
 impl Fastpath {
     /// Whether this binary has the program in it.
@@ -136,7 +185,21 @@ impl Fastpath {
     /// # Errors
     /// [`FastpathError`]; root (or `CAP_BPF` and `CAP_NET_ADMIN`) and Linux 6.1 are needed.
     pub fn load(setup: &Setup) -> Result<Fastpath, FastpathError> {
+        Fastpath::load_with(setup, None)
+    }
+
+    /// Loads the program so that it can outlast this process. Memory of the same layout that an earlier process left is
+    /// taken over with its flows, counters and seed; memory of another layout is left to the program that works with it.
+    ///
+    /// # Errors
+    /// As [`Fastpath::load`], and what cannot be pinned.
+    pub fn load_pinned(setup: &Setup, pins: &Pins) -> Result<Fastpath, FastpathError> {
+        Fastpath::load_with(setup, Some(pins))
+    }
+
+    fn load_with(setup: &Setup, pins: Option<&Pins>) -> Result<Fastpath, FastpathError> {
         let object = object::OBJECT.ok_or(FastpathError::Absent)?;
+        let found = pins.map_or(Ok(Found::Nothing), |pins| pins.prepare(object::LAYOUT))?;
         let (mode, port) = match setup.mode {
             Mode::Span => (0_u32, 0),
             Mode::Inline([first, _]) => (1, first),
@@ -146,15 +209,29 @@ impl Fastpath {
             Clock::Kernel => 0,
             Clock::Given => 1,
         };
-        let mut ebpf = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        loader
             .override_global("MODE", &mode, true)
             .override_global("PORT", &port, true)
-            .override_global("CLOCK", &clock, true)
-            .load(object)?;
+            .override_global("CLOCK", &clock, true);
+        if let Some(pins) = pins {
+            for name in pins::SHARED {
+                loader.map_pin_path(name, pins.map(name));
+            }
+        }
+        let mut ebpf = loader.load(object)?;
         let memory = Memory::map(map_of(&ebpf, "STATE")?)?;
-        memory.set_seed(setup.seed);
-        memory.limit_flow_slots(setup.flow_slots);
-        memory.publish();
+        match found {
+            Found::Memory => {}
+            Found::Nothing => {
+                memory.set_seed(setup.seed);
+                memory.limit_flow_slots(setup.flow_slots);
+                memory.publish();
+            }
+        }
+        if let Some(pins) = pins {
+            pins.keep_programs(ebpf.map("PROGRAMS").ok_or(FastpathError::Missing("PROGRAMS"))?)?;
+        }
         if let Mode::Inline(ports) = setup.mode {
             let map = ebpf.map_mut("PORTS").ok_or(FastpathError::Missing("PORTS"))?;
             let mut devices = DevMap::try_from(map)?;
@@ -171,10 +248,20 @@ impl Fastpath {
             programs.set(place, step.fd().map_err(refused(name))?, 0)?;
         }
         let events = RingBuf::try_from(ebpf.take_map("EVENTS").ok_or(FastpathError::Missing("EVENTS"))?)?;
-        Ok(Fastpath { ebpf, memory, events, _programs: programs })
+        let taps = RingBuf::try_from(ebpf.take_map("TAPS").ok_or(FastpathError::Missing("TAPS"))?)?;
+        Ok(Fastpath { links: Vec::new(), mode: setup.mode, ebpf, memory, events, taps, _programs: programs })
     }
 
-    /// What the program remembers, and where policies are written.
+    /// Waits until no frame reads the policy any more that was in force before the present one, and gives it to be filled.
+    ///
+    /// # Errors
+    /// [`FastpathError::Grace`].
+    pub fn idle(&mut self) -> Result<Idle<'_>, FastpathError> {
+        grace::wait().map_err(FastpathError::Grace)?;
+        Ok(Idle(self))
+    }
+
+    /// What the program remembers. Policies are installed by [`Fastpath::idle`] where frames come meanwhile.
     pub fn state(&self) -> &State {
         &self.memory
     }
@@ -207,6 +294,11 @@ impl Fastpath {
     pub fn program(&mut self) -> Result<OwnedFd, FastpathError> {
         let fd = xdp(&mut self.ebpf, HOT)?.fd().map_err(refused(HOT))?;
         Ok(fd.as_fd().try_clone_to_owned()?)
+    }
+
+    /// Shows the next copied frame to somebody and takes it, if there is one: [`State::set_tap_frames`], [`State::set_tap`].
+    pub fn tapped<T>(&mut self, look: impl FnOnce(TappedFrame<'_>) -> T) -> Option<T> {
+        self.taps.next().and_then(|bytes| TappedFrame::read(&bytes).map(look))
     }
 
     /// Takes the next record, if there is one.

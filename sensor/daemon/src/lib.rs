@@ -6,6 +6,7 @@ use std::io::Write;
 pub mod capture;
 pub mod check;
 pub mod command;
+mod doctor;
 pub mod exit;
 pub mod fastpath;
 mod harmless;
@@ -14,6 +15,7 @@ pub mod learn;
 mod overwrite;
 pub mod progress;
 pub mod replay;
+mod run;
 mod sink;
 pub mod time;
 mod whole;
@@ -31,6 +33,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::Replay(request) => replay::run(&request),
         Request::Learn(request) => learn::run(&request),
         Request::PolicyCheck(request) => check::run(&request),
+        Request::Run(request) => run::run(&request),
+        Request::Detach(pin) => run::detach(&pin),
+        Request::Doctor(request) => doctor::run(&request),
     };
     match done {
         Ok(exit) => exit,

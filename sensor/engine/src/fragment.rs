@@ -49,7 +49,7 @@ impl Fragments {
     pub(crate) fn join(&mut self, headers: &mut Headers, at: Timestamp) {
         match headers.fragment {
             Fragment::Whole => {}
-            Fragment::First { id } => {
+            Fragment::First { id, .. } => {
                 let first = First {
                     src: headers.src,
                     dst: headers.dst,

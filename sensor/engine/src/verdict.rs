@@ -92,6 +92,10 @@ impl Guard {
                 | Reason::Fragment
                 | Reason::Orphan
                 | Reason::Unreadable
+                | Reason::Quarantine
+                | Reason::RogueServer
+                | Reason::FailOpen
+                | Reason::FailClosed
                 | Reason::Builtin(_),
             ) => std::mem::swap(&mut verdict.from, &mut verdict.to),
         }

@@ -14,6 +14,12 @@ pub trait Bytes {
     /// How many of the first `end` bytes there are on the wire.
     fn until(&self, end: u32) -> u32;
 
+    /// The two bytes at `at`, in network order.
+    #[inline(always)]
+    fn be16(head: &[u8], at: usize) -> Option<u64> {
+        Some(u64::from(u16::from_be_bytes(*head.get(at..)?.first_chunk()?)))
+    }
+
     /// The four bytes at `at`, in network order.
     #[inline(always)]
     fn be32(head: &[u8], at: usize) -> Option<u64> {
@@ -206,14 +212,11 @@ fn ipv4(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Resu
     headers.network_end = length(end);
     let flags = u16::from_be_bytes([f0, f1]);
     let id = u32::from(u16::from_be_bytes([i0, i1]));
-    headers.fragment = fragment(id, (flags & 0x1fff) << 3, flags & 0x2000);
+    headers.fragment = fragment((id, next), ((flags & 0x1fff) << 3, flags & 0x2000), end - body);
     if body > bytes.captured() {
         return Err(stop(Layer::Network, at));
     }
-    if next == extension::AUTHENTICATION {
-        return extensions(headers, bytes, body);
-    }
-    transport(headers, bytes, body)
+    if is_extension(headers) { extensions(headers, bytes, body) } else { transport(headers, bytes, body) }
 }
 
 /// IPv6 (RFC 8200).
@@ -242,12 +245,19 @@ fn ipv6(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Resu
         len => body + len,
     };
     headers.network_end = length(end);
-    if is_extension(next) { extensions(headers, bytes, body) } else { transport(headers, bytes, body) }
+    if is_extension(headers) { extensions(headers, bytes, body) } else { transport(headers, bytes, body) }
 }
 
-const fn is_extension(next: u8) -> bool {
+/// Whether an extension header comes next. IPv4 has none but AH; what IPv6 skips, it does not know.
+const fn is_extension(headers: &Headers) -> bool {
     use extension::{AUTHENTICATION, DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6};
-    matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6)
+    match headers.protocol {
+        AUTHENTICATION => true,
+        HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION | MOBILITY | HIP | SHIM6 => {
+            headers.ether_type == ether_type::IPV6
+        }
+        _ => false,
+    }
 }
 
 /// Walks extension headers (RFC 8200 section 4; AH: RFC 4302) up to the transport or a later fragment.
@@ -255,42 +265,40 @@ fn extensions(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), start: usize
     let mut at = start;
     for _ in 0..EXTENSIONS {
         // Behind the first fragment header of a later fragment there is data, whatever the number promises.
-        if !is_extension(headers.protocol) || matches!(headers.fragment, Fragment::Later { .. }) {
+        if !is_extension(headers) || matches!(headers.fragment, Fragment::Later { .. }) {
             return transport(headers, bytes, at);
         }
         let Some([next, len, o0, o1, i0, i1, i2, i3]) = bytes.chunk::<8>(at) else {
             return Err(stop(Layer::Network, at));
         };
         let len = match headers.protocol {
-            extension::FRAGMENT => {
-                let flags = u16::from_be_bytes([o0, o1]);
-                // A second fragment header would hide the first one, so it is only skipped.
-                if headers.fragment == Fragment::Whole {
-                    headers.fragment =
-                        fragment(u32::from_be_bytes([i0, i1, i2, i3]), flags & 0xfff8, flags & 1);
-                }
-                8
-            }
+            extension::FRAGMENT => 8,
             extension::AUTHENTICATION => (usize::from(len) + 2) * 4,
             _ => (usize::from(len) + 1) * 8,
         };
         if at + len > bytes.captured() || length(at + len) > headers.network_end {
             return Err(stop(Layer::Network, at));
         }
+        // A second fragment header would hide the first one, so it is only skipped.
+        if headers.protocol == extension::FRAGMENT && headers.fragment == Fragment::Whole {
+            let (id, flags) = (u32::from_be_bytes([i0, i1, i2, i3]), u16::from_be_bytes([o0, o1]));
+            let rest = (headers.network_end as usize).saturating_sub(at + len);
+            headers.fragment = fragment((id, next), (flags & 0xfff8, flags & 1), rest);
+        }
         at += len;
         headers.protocol = next;
     }
-    if is_extension(headers.protocol) && !matches!(headers.fragment, Fragment::Later { .. }) {
+    if is_extension(headers) && !matches!(headers.fragment, Fragment::Later { .. }) {
         return Err(stop(Layer::Network, at));
     }
     transport(headers, bytes, at)
 }
 
 /// An atomic fragment (offset 0, no more to come) is a whole datagram (RFC 8200 section 4.5, RFC 6946).
-const fn fragment(id: u32, offset: u16, more: u16) -> Fragment {
+fn fragment((id, protocol): (u32, u8), (offset, more): (u16, u16), len: usize) -> Fragment {
     match (offset, more) {
         (0, 0) => Fragment::Whole,
-        (0, _) => Fragment::First { id },
+        (0, _) => Fragment::First { id, protocol, len: u16::try_from(len).unwrap_or(u16::MAX) },
         (offset, _) => Fragment::Later { id, offset },
     }
 }
@@ -341,6 +349,7 @@ fn ports(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Opt
 /// TCP (RFC 9293 section 3.1).
 fn tcp(headers: &mut Headers, bytes: &(impl Bytes + ?Sized), at: usize) -> Option<()> {
     ports(headers, bytes, at)?;
+    fits(headers, bytes, at + 14)?;
     let [data_offset, flags] = bytes.chunk::<2>(at + 12)?;
     let len = usize::from(data_offset >> 4) * 4;
     if len < 20 {

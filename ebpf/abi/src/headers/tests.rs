@@ -136,7 +136,10 @@ fn a_length_that_cuts_into_the_transport_header_is_a_cut() {
 #[test]
 fn fragments_are_first_later_or_whole() {
     let first = whole(&frame(&[&[8, 0], &ipv4(17, 16, 0x2000), &udp(1000), &[0; 8]]));
-    assert_eq!((first.fragment, first.src_port, first.payload_len), (Fragment::First { id: 0x1234 }, 53, 8));
+    assert_eq!(
+        (first.fragment, first.src_port, first.payload_len),
+        (Fragment::First { id: 0x1234, protocol: 17, len: 16 }, 53, 8)
+    );
     let later = whole(&frame(&[&[8, 0], &ipv4(17, 16, 0x00b9), &udp(1000), &[0; 8]]));
     assert_eq!(later.fragment, Fragment::Later { id: 0x1234, offset: 0xb9 * 8 });
     assert_eq!(
@@ -163,7 +166,7 @@ fn ipv6_extension_headers_are_walked_and_atomic_fragments_are_whole() {
     let mut fragmented = body;
     fragmented[8 + 16 + 3] = 1;
     let first = whole(&frame(&[&[0x86, 0xdd], &ipv6(0, len), &fragmented]));
-    assert_eq!((first.fragment, first.dst_port), (Fragment::First { id: 9 }, 443));
+    assert_eq!((first.fragment, first.dst_port), (Fragment::First { id: 9, protocol: 51, len: 45 }, 443));
     fragmented[8 + 16 + 2] = 1;
     let later = whole(&frame(&[&[0x86, 0xdd], &ipv6(0, len), &fragmented]));
     assert_eq!((later.fragment, later.protocol), (Fragment::Later { id: 9, offset: 256 }, 51));

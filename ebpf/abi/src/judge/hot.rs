@@ -6,7 +6,7 @@
 use super::Fate;
 use crate::address::Timestamp;
 use crate::headers::{Bytes, ether_type, protocol};
-use crate::state::{Key, Moment, PackedVerdict, Share, State};
+use crate::state::{Key, Moment, Share, State};
 
 /// The fate of a frame of a flow whose verdict is known, current, and bound to this sender; counts the frame. `None`
 /// (which most often means a flow's first frame) changes nothing: the frame is [`super::judge`]'s then.
@@ -16,11 +16,16 @@ pub fn glance<B: Bytes + ?Sized>(state: &State, frame: &B, now: Timestamp) -> Op
     let head = frame.head::<{ PLAIN + V4 }>()?;
     // The source address, and the type in the lowest 16 bits.
     let link = B::be64(head, 6)?;
+    // Most frames: they are not asked for tags first.
+    if link & 0xffff == IPV4 {
+        let glance = v4::<PLAIN, { PLAIN + V4 }, B>(frame, link, 0)?;
+        return hit(state, frame, &moment, &glance);
+    }
     let Place { kind, depth, vlans } = place::<B>(head, link)?;
     // One copy of what follows for each family: the other one's words would only be carried along.
     if kind == IPV4 {
         let glance = match depth {
-            Depth::Plain => v4::<PLAIN, { PLAIN + V4 }, B>(frame, link, vlans)?,
+            Depth::Plain => return None,
             Depth::Tagged => v4::<TAGGED, { TAGGED + V4 }, B>(frame, link, vlans)?,
             Depth::Double => v4::<DOUBLE, { DOUBLE + V4 }, B>(frame, link, vlans)?,
         };
@@ -42,7 +47,8 @@ pub fn glance<B: Bytes + ?Sized>(state: &State, frame: &B, now: Timestamp) -> Op
 fn hit<B: Bytes + ?Sized>(state: &State, frame: &B, moment: &Moment, glance: &Glance) -> Option<Fate> {
     let Glance { key, meta, tcp_flags, end } = glance;
     let share = Share { bytes: frame.until(*end), tcp_flags: *tcp_flags, at: moment.now };
-    state.flows.hit(key, *meta, moment, share).map(PackedVerdict::fate)
+    let packed = state.flows.hit(key, *meta, moment, share)?;
+    Some(state.carried_out(moment, packed).fate())
 }
 
 /// What an entry is found by, and what it takes from the frame.
@@ -124,7 +130,7 @@ const fn end(at: u64) -> u32 {
     (at & 0xf_ffff) as u32
 }
 
-/// IPv4 without options, not a fragment, long enough for the ports.
+/// IPv4 without options, not a fragment, long enough for the ports and the flags.
 #[inline(always)]
 fn v4<const AT: usize, const END: usize, B: Bytes + ?Sized>(
     frame: &B,
@@ -132,22 +138,22 @@ fn v4<const AT: usize, const END: usize, B: Bytes + ?Sized>(
     vlans: u64,
 ) -> Option<Glance> {
     let head = frame.head::<END>()?;
-    let start = B::be32(head, AT)?;
-    if start >> 24 != 0x45 || start & 0xffff < 24 || be16(head, AT + 6)? & 0x3fff != 0 {
+    let len = B::be16(head, AT + 2)?;
+    if byte(head, AT)? != 0x45 || B::be16(head, AT + 6)? & 0x3fff != 0 {
         return None;
     }
     let protocol = byte(head, AT + 9)?;
     let tcp_flags = match protocol {
-        TCP => tcp_flags(head, AT + 20)?,
-        UDP => 0,
+        TCP if len >= V4 as u64 => tcp_flags::<B>(head, AT + 20)?,
+        UDP if len >= 24 => 0,
         _ => return None,
     };
     let ports = B::be32(head, AT + 20)?;
     let key = Key::v4(B::be64(head, AT + 12)?, (ports << 32) | (protocol << 24) | vlans);
-    Some(Glance { meta: meta(link, &key), key, tcp_flags, end: end(AT as u64 + (start & 0xffff)) })
+    Some(Glance { meta: meta(link, &key), key, tcp_flags, end: end(AT as u64 + len) })
 }
 
-/// IPv6 without extension headers, long enough for the ports.
+/// IPv6 without extension headers, long enough for the ports and the flags.
 #[inline(always)]
 fn v6<const AT: usize, const PORTS: usize, const FLAGS: usize, B: Bytes + ?Sized>(
     frame: &B,
@@ -155,14 +161,14 @@ fn v6<const AT: usize, const PORTS: usize, const FLAGS: usize, B: Bytes + ?Sized
     (vlans, seed): (u64, u64),
 ) -> Option<Glance> {
     let head = frame.head::<PORTS>()?;
-    let len = be16(head, AT + 4)?;
-    if byte(head, AT)? >> 4 != 6 || len < 4 {
+    let len = B::be16(head, AT + 4)?;
+    if byte(head, AT)? >> 4 != 6 {
         return None;
     }
     let protocol = byte(head, AT + 6)?;
     let tcp_flags = match protocol {
-        TCP => tcp_flags(frame.head::<FLAGS>()?, AT + 40)?,
-        UDP => 0,
+        TCP if len >= 14 => tcp_flags::<B>(frame.head::<FLAGS>()?, AT + 40)?,
+        UDP if len >= 4 => 0,
         _ => return None,
     };
     let ports = B::be32(head, AT + 40)?;
@@ -174,17 +180,12 @@ fn v6<const AT: usize, const PORTS: usize, const FLAGS: usize, B: Bytes + ?Sized
 
 /// The flags of a TCP header that says it is long enough to have them.
 #[inline(always)]
-fn tcp_flags(head: &[u8], at: usize) -> Option<u8> {
-    let offset = be16(head, at + 12)?;
+fn tcp_flags<B: Bytes + ?Sized>(head: &[u8], at: usize) -> Option<u8> {
+    let offset = B::be16(head, at + 12)?;
     if offset >> 12 < 5 { None } else { Some((offset & 0xff) as u8) }
 }
 
 #[inline(always)]
 fn byte(head: &[u8], at: usize) -> Option<u64> {
     head.get(at).map(|byte| u64::from(*byte))
-}
-
-#[inline(always)]
-fn be16(head: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from(u16::from_be_bytes(*head.get(at..)?.first_chunk()?)))
 }

@@ -1,12 +1,12 @@
 //! The slow path: frames without a cached verdict that still holds.
 
-use super::{Direction, PackedEvent, decide};
-use crate::address::Timestamp;
+use super::{Direction, Fate, Look, PackedEvent, decide};
+use crate::address::{Mac, Timestamp};
 use crate::headers::{Headers, protocol};
 use crate::state::{
-    Books, Endpoint, Inserted, Key, Moment, PackedVerdict, Ruled, Seen, Share, State, reason,
+    Books, Endpoint, Held, Inserted, Key, Moment, PackedVerdict, Ruled, Seen, Share, State, Tap, reason,
 };
-use crate::table::{Access, Action, SegmentId};
+use crate::table::{Access, Action, Mode, SegmentId};
 
 /// A frame whose flow has no verdict that holds, and what was found out about it.
 pub(super) struct Miss {
@@ -25,10 +25,24 @@ pub(super) struct Miss {
     pub(super) to: Option<SegmentId>,
     /// The segment of whoever sent what the frame may answer.
     asker: Option<SegmentId>,
+    /// Who is in quarantine.
+    held: Held,
+    /// Whether that cuts the frame off.
+    pub(super) custody: Custody,
     /// The verdict.
     pub(super) packed: PackedVerdict,
     /// What is to be told.
     pub(super) event: PackedEvent,
+    /// Whether the frame is copied.
+    pub(super) tap: Tap,
+}
+
+/// Whether a quarantine cuts a frame off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Custody {
+    Free = 0,
+    Held = 1,
 }
 
 impl Miss {
@@ -42,39 +56,72 @@ impl Miss {
         from: None,
         to: None,
         asker: None,
+        held: Held::NOBODY,
+        custody: Custody::Free,
         packed: PackedVerdict(0),
         event: PackedEvent::NONE,
+        tap: Tap::Off,
     };
 
     /// Forgets what was found out about the frame before.
     pub(super) const fn forget(&mut self) {
         (self.known, self.asking) = (None, None);
         (self.from, self.to, self.asker) = (None, None, None);
+        (self.held, self.custody) = (Held::NOBODY, Custody::Free);
         self.event = PackedEvent::NONE;
+        self.tap = Tap::Off;
     }
 
     /// The entry of its key, if it is live.
     fn own(&self) -> Option<&Seen> {
         self.known.as_ref().filter(|seen| seen.is_live(self.moment.now))
     }
+
+    /// The same, if its verdict says which way the flow goes. Where one was cut off by a quarantine it begins anew.
+    fn claim(&self) -> Option<&Seen> {
+        self.own().filter(|seen| seen.packed.reason() != reason::QUARANTINE)
+    }
 }
 
-/// Finds the entries of a frame's flow and of what it may answer.
+/// Finds the entries of a frame's flow and of what it may answer. The flow may have a verdict that holds in a place that
+/// [`hit`](crate::state::FlowTable::hit) does not look at.
 #[cfg_attr(target_arch = "bpf", inline(never))]
-pub(super) fn look(state: &State, headers: &Headers, miss: &mut Miss) {
+pub(super) fn look(state: &State, headers: &Headers, miss: &mut Miss) -> Look {
     state.flows.find(&miss.key, &miss.moment, &mut miss.known);
+    if let Some(own) = miss.own()
+        && own.packed.generation() == miss.moment.generation
+        && own.mac == headers.src_mac
+    {
+        let packed = own.packed;
+        miss.tap = state.flows.touch(own, miss.share, state.tap_frames());
+        miss.packed = packed;
+        return Look::Hit;
+    }
     miss.back = miss.key.reversed(miss.moment.seed);
     if !headers.opens_tcp() {
         state.flows.find_forward(&miss.back, &miss.moment, &mut miss.asking);
     }
+    Look::Miss
 }
 
-/// Finds the segments of the sides of a frame, and of the sender of what it may answer.
+/// Finds who of a frame is in quarantine.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn hold(state: &State, headers: &Headers, miss: &mut Miss) {
+    let asker = miss.asking.as_ref().map_or(Mac::NONE, |asking| asking.mac);
+    miss.held = state.held(headers, asker);
+}
+
+/// Finds the segments of the sides of a frame, and of the sender of what it may answer, and whether it is cut off.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(super) fn place(state: &State, headers: &Headers, miss: &mut Miss) {
-    if !headers.is_ip() && super::builtin(headers).is_some() {
-        return;
+    if headers.is_ip() || super::builtin(headers).is_none() {
+        find_places(state, headers, miss);
     }
+    miss.custody = custody(state, headers, miss);
+}
+
+#[inline(always)]
+fn find_places(state: &State, headers: &Headers, miss: &mut Miss) {
     let identities = &state.policy(&miss.moment).identities;
     (miss.from, miss.to) = identities.sides(headers);
     if let Some(asking) = &miss.asking
@@ -84,10 +131,37 @@ pub(super) fn place(state: &State, headers: &Headers, miss: &mut Miss) {
     }
 }
 
+/// Whether a frame is cut off by who of it is in quarantine.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn custody(state: &State, headers: &Headers, miss: &mut Miss) -> Custody {
+    let held = miss.held;
+    if held == Held::NOBODY {
+        return Custody::Free;
+    }
+    let tables = &state.policy(&miss.moment).tables;
+    let (to_refuge, from_refuge) = (tables.is_refuge(miss.to), tables.is_refuge(miss.from));
+    if held.has(Held::ASKER) && !from_refuge {
+        // What a device in quarantine asked has no answer, not even one that takes another way back.
+        miss.asking = None;
+    }
+    let is_needed = super::builtin(headers).is_some_and(|builtin| state.allows_held(builtin));
+    let serves = held.has(Held::SENDER) && super::server(headers).is_some();
+    let is_excused = match (held.has(Held::SENDER), held.has(Held::RECEIVER)) {
+        (false, false) => true,
+        (true, false) => is_needed || to_refuge,
+        (false, true) => is_needed || from_refuge,
+        (true, true) => is_needed,
+    };
+    if is_excused && !serves { Custody::Free } else { Custody::Held }
+}
+
 /// Judges a frame of a flow.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(super) fn decide_flow(state: &State, headers: &Headers, miss: &mut Miss) {
-    let packed = verdict(state, headers, miss);
+    let packed = match miss.custody {
+        Custody::Free => verdict(state, headers, miss),
+        Custody::Held => PackedVerdict::denied(reason::QUARANTINE, Mode::Enforce, miss.from, miss.to),
+    };
     if let (Action::Allow, Direction::Forward) = (packed.action(), packed.direction()) {
         // Frames that came too early to be replies were denied (captures put frames out of order); now they are replies.
         state.flows.reconsider(&miss.back, &miss.moment);
@@ -103,7 +177,13 @@ pub(super) fn keep(state: &State, headers: &Headers, miss: &mut Miss) -> PackedE
         Some(own) => change(state, headers, &miss.moment, (own, packed)),
         None => beginning(packed),
     };
-    let ruled = Ruled { packed, mac: headers.src_mac, share: miss.share };
+    miss.tap = match (packed.fate(), miss.own()) {
+        (Fate::Drop, _) => Tap::Off,
+        (Fate::Pass, Some(own)) => state.flows.tap(own),
+        (Fate::Pass, None) if state.tap_frames() == 0 => Tap::Off,
+        (Fate::Pass, None) => Tap::Beginning,
+    };
+    let ruled = Ruled { packed, mac: headers.src_mac, share: miss.share, tap: miss.tap };
     if !store(state, miss, &ruled) {
         state.counters.add(packed, 1, u64::from(miss.share.bytes));
     }
@@ -227,7 +307,7 @@ fn verdict(state: &State, headers: &Headers, miss: &Miss) -> PackedVerdict {
 fn midstream(state: &State, headers: &Headers, miss: &Miss, accesses: &Accesses) -> PackedVerdict {
     // A flow that was seen to open has a direction; only where none was seen either side may be the initiator.
     let open = miss
-        .own()
+        .claim()
         .is_none_or(|own| matches!(own.packed.reason(), reason::MIDSTREAM | reason::BACKWARD_MIDSTREAM));
     if headers.protocol != protocol::TCP || headers.opens_tcp() || !open {
         return PackedVerdict::NONE;
@@ -246,7 +326,7 @@ fn midstream(state: &State, headers: &Headers, miss: &Miss, accesses: &Accesses)
 /// A flow whose direction is known, decided again by the policy in force; none where that does not allow it.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 fn known(state: &State, accesses: &Accesses, miss: &Miss) -> PackedVerdict {
-    let Some(own) = miss.own() else { return PackedVerdict::NONE };
+    let Some(own) = miss.claim() else { return PackedVerdict::NONE };
     let access = match (own.packed.direction(), own.packed.action()) {
         (Direction::Forward, _) => accesses.forward,
         (Direction::Backward, Action::Allow) => accesses.backward,

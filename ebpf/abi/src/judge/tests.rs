@@ -5,13 +5,17 @@ mod allowances;
 mod bounds;
 mod differential;
 mod fragments;
+mod quarantine;
 mod reference;
+mod servers;
+mod tap;
 mod together;
+mod unattended;
 
 use super::{Event, Fate, Judgement, Reason, Verdict, judge};
 use crate::address::{Ip, Mac, SECOND, Timestamp};
 use crate::headers::{Headers, ether_type, protocol, tcp_flag};
-use crate::state::{Counters, State};
+use crate::state::{Counters, RuleTally, State};
 use crate::table::{Action, Cell, Mode, RuleId, SegmentId, ServiceClass};
 
 const PUMP: [u8; 4] = [10, 1, 0, 5];
@@ -376,4 +380,25 @@ fn a_reply_that_was_routed_is_found_in_another_vlan() {
     assert_eq!(facts(reply.verdict), (Action::Allow, Reason::Reply, 7));
     let elsewhere = see(&state, &Headers { vlan: [20, 0], ..udp((PUMP, 50_000), (SERVER, 443)) });
     assert_eq!(elsewhere.event, Some(Event::NewFlow), "in its own direction a flow belongs to one VLAN");
+}
+
+#[test]
+fn what_enforcing_would_have_dropped_is_counted_beside_what_is_dropped() {
+    let ssh = |port| tcp(SYN, (PUMP, port), (SERVER, 22));
+    let state = world(Mode::Alert);
+    for port in 1..=5 {
+        assert_eq!(see(&state, &ssh(port)).verdict.fate(), Fate::Pass);
+    }
+    // The rule that denies HTTPS is enforced, in a policy that else only alerts.
+    close_https(&state);
+    for port in 1..=3 {
+        assert_eq!(see(&state, &tcp(SYN, (PUMP, port), (SERVER, 443))).verdict.fate(), Fate::Drop);
+    }
+    let counters = counted(&state);
+    let default = counters.rule(None);
+    assert_eq!(default, RuleTally { packets: 5, bytes: 500, denied: 5, dropped: 0 });
+    assert_eq!(counters.rule(RuleId::new(9)), RuleTally { packets: 3, bytes: 300, denied: 3, dropped: 3 });
+    let pair = counters.pair(segment(1), segment(2));
+    assert_eq!((pair.allowed, pair.denied, pair.dropped), (0, 8, 3));
+    assert_eq!((default.would_drop(), pair.would_drop()), (5, 5));
 }

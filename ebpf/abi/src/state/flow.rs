@@ -10,6 +10,12 @@
 //! verdict, so that no flow is ever given the verdict of another. Counts are added without a lock: the frames of one
 //! direction of a flow come to one CPU, and where they do not, some may be missing.
 
+mod tap;
+
+pub use tap::Tap;
+
+use tap::{KEPT, TAPPED};
+
 use crate::address::{Mac, SECOND, Timestamp};
 use crate::cell::Cell64;
 use crate::headers::Headers;
@@ -23,7 +29,6 @@ use super::{Counters, Moment};
 /// Entries of the flow table: 256,000 directions of 128,000 flows fill half of it.
 pub const FLOW_SLOTS: usize = 524_288;
 const WAYS: usize = 4;
-const GROUPS: usize = FLOW_SLOTS / WAYS;
 /// Entries in which a key may lie.
 const PLACES: usize = 6 * WAYS;
 /// Of these, the ones that are looked at without the slow path.
@@ -37,15 +42,16 @@ const CLAIMED: u64 = 0xff;
 
 /// Bits of [`Entry::meta`] that tell the family of the addresses; an entry with neither is empty.
 const FAMILY: u64 = 3;
-/// Bits of [`Entry::meta`] that a hit compares: MAC address and family.
-const BOUND: u64 = 0xffff_ffff_ffff_0000 | FAMILY;
+/// Bits of [`Entry::meta`] that a hit compares: MAC address, family, and that nothing is copied.
+const BOUND: u64 = 0xffff_ffff_ffff_0000 | FAMILY | TAPPED;
 
 /// One direction of a flow: key, cached verdict and what it was given for.
 #[repr(C, align(64))]
 pub(crate) struct Entry {
     short: Cell64,
     tuple: Cell64,
-    /// The source MAC address that the verdict is bound to in the upper 48 bits, the family in the lowest two.
+    /// The source MAC address that the verdict is bound to in the upper 48 bits, whether frames are copied in two bits, the
+    /// family in the lowest two.
     meta: Cell64,
     verdict: Cell64,
     /// Frames since the flow began in the upper 56 bits, all TCP flags seen in the lowest 8.
@@ -83,12 +89,17 @@ pub(crate) struct Share {
 impl Entry {
     #[inline(always)]
     fn touch(&self, share: Share) {
+        self.touch_after(share, share.at.0.wrapping_sub(self.last.load()).cast_signed());
+    }
+
+    /// The same, where the time since the last frame is known.
+    #[inline(always)]
+    fn touch_after(&self, share: Share, pause: i64) {
         self.frames.store(self.frames.load().wrapping_add(1 << 8) | u64::from(share.tcp_flags));
         self.bytes.store(self.bytes.load().wrapping_add(u64::from(share.bytes)));
-        let pause = share.at.0.wrapping_sub(self.last.load());
         // Time that ran backwards makes a negative pause.
-        if pause.cast_signed() > 0 {
-            let units = (pause >> 10).min(1 << 24);
+        if pause > 0 {
+            let units = (pause.cast_unsigned() >> 10).min(1 << 24);
             self.pauses.store(self.pauses.load().wrapping_add(units * units));
             self.last.store(share.at.0);
         }
@@ -131,6 +142,8 @@ pub(crate) struct Ruled {
     pub(crate) packed: PackedVerdict,
     pub(crate) mac: Mac,
     pub(crate) share: Share,
+    /// Whether the frames of a flow that begins are copied.
+    pub(crate) tap: Tap,
 }
 
 /// Where a change to the table is booked, and when.
@@ -154,17 +167,19 @@ pub struct FlowTable {
     rests: [Rest; FLOW_SLOTS],
 }
 
-/// The place number `step` of a hash, in a table of which the groups with a bit of `unused` are not used.
+/// The place number `step` of a hash, in a table of which the slots with a bit of `unused` are not used. The first one is
+/// some bits of the hash as they are.
 #[inline(always)]
 const fn place(hash: u64, step: usize, unused: usize) -> usize {
-    let stride = (hash >> 20 & 0xf_ffff) as usize | 1;
-    let group = ((hash >> 40) as usize + (step / WAYS) * stride) & !unused & (GROUPS - 1);
-    group * WAYS + ((hash & 3) as usize + step) % WAYS
+    let first = (hash >> 40) as usize;
+    let stride = ((hash >> 20 & 0xf_ffff) as usize | 1) * WAYS;
+    let group = (first + (step / WAYS) * stride) & !(WAYS - 1);
+    (group | ((first + step) & (WAYS - 1))) & !unused & (FLOW_SLOTS - 1)
 }
 
-/// The bits of group numbers beyond a number of slots, a power of two.
+/// The bits of slot numbers beyond a number of slots, a power of two.
 pub(super) const fn unused(slots: usize) -> usize {
-    (GROUPS - 1) & !(slots / WAYS - 1)
+    (FLOW_SLOTS - 1) & !(slots - 1)
 }
 
 impl FlowTable {
@@ -178,14 +193,14 @@ impl FlowTable {
             let entry = self.entries.get(slot)?;
             let packed = PackedVerdict(entry.verdict.load());
             if entry.short.load() == key.short && entry.tuple.load() == key.tuple {
-                let last = Timestamp(entry.last.load());
+                let pause = share.at.0.wrapping_sub(entry.last.load()).cast_signed();
                 let known = entry.meta.load() & BOUND == meta
                     && (key.family == super::key::FOUR || self.is_wide(slot, key));
-                let holds = packed.generation() == moment.generation && share.at.since(last) <= FLOW_LIFE;
+                let holds = packed.generation() == moment.generation && pause <= FLOW_LIFE.cast_signed();
                 if !known || !holds || entry.verdict.load() != packed.0 {
                     return None;
                 }
-                entry.touch(share);
+                entry.touch_after(share, pause);
                 return Some(packed);
             }
             if entry.meta.load() == 0 {
@@ -292,7 +307,12 @@ impl FlowTable {
             entry.verdict.store(seen.packed.0);
             return false;
         }
-        entry.meta.store(mac_word(ruled.mac) | key.family);
+        // What is dropped is not copied, and the hot path shall know it.
+        let taps = match ruled.packed.fate() {
+            Fate::Pass => entry.meta.load() & (TAPPED | KEPT),
+            Fate::Drop => 0,
+        };
+        entry.meta.store(mac_word(ruled.mac) | taps | key.family);
         entry.touch(ruled.share);
         entry.verdict.store(ruled.packed.0);
         true
@@ -351,7 +371,7 @@ impl FlowTable {
         let Some((entry, rest)) = self.claim(slot, packed, books.counters) else { return false };
         entry.short.store(key.short);
         entry.tuple.store(key.tuple);
-        entry.meta.store(mac_word(ruled.mac) | key.family);
+        entry.meta.store(mac_word(ruled.mac) | ruled.tap.bits() | key.family);
         for (cell, word) in rest.wide.iter().zip(key.wide) {
             set(cell, word);
         }

@@ -2,7 +2,7 @@
 
 use crate::address::{SECOND, Timestamp};
 use crate::cell::Cell64;
-use crate::headers::Headers;
+use crate::headers::{Fragment, Headers};
 use crate::mix::mix;
 
 use super::Moment;
@@ -23,7 +23,8 @@ const CLAIMED: u64 = 0xff;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     addresses: [u64; 4],
-    /// Identification and protocol.
+    /// Ethernet type, identification, and the protocol that every fragment names: where the fragmented part begins with an
+    /// extension header, that header's (RFC 8200 section 4.5). A fragment that names another one is an orphan.
     datagram: u64,
 }
 
@@ -31,7 +32,12 @@ impl Key {
     fn of(headers: &Headers, id: u32) -> Key {
         let [s0, s1] = words(headers.src);
         let [d0, d1] = words(headers.dst);
-        Key { addresses: [s0, s1, d0, d1], datagram: (u64::from(id) << 8) | u64::from(headers.protocol) }
+        let protocol = match headers.fragment {
+            Fragment::First { protocol, .. } => protocol,
+            Fragment::Whole | Fragment::Later { .. } => headers.protocol,
+        };
+        let datagram = u64::from(headers.ether_type) << 40 | u64::from(id) << 8 | u64::from(protocol);
+        Key { addresses: [s0, s1, d0, d1], datagram }
     }
 
     /// The first entry of its set.
@@ -49,7 +55,8 @@ struct Entry {
     datagram: Cell64,
     verdict: Cell64,
     last: Cell64,
-    reserved: Cell64,
+    /// How many bytes of the datagram the first fragment brought.
+    len: Cell64,
 }
 const _: () = assert!(size_of::<Entry>() == 64);
 
@@ -70,8 +77,14 @@ pub struct FragmentTable {
 }
 
 impl FragmentTable {
-    /// The verdict that the first fragment got under the current generation; none if it is not known.
-    pub(crate) fn verdict(&self, headers: &Headers, id: u32, moment: &Moment) -> PackedVerdict {
+    /// The verdict that the first fragment got under the current generation; none if it is not known, or if its bytes would
+    /// be overwritten (RFC 5722): they are what was judged.
+    pub(crate) fn verdict(
+        &self,
+        headers: &Headers,
+        (id, offset): (u32, u16),
+        moment: &Moment,
+    ) -> PackedVerdict {
         let key = Key::of(headers, id);
         let set = key.set(moment.seed);
         for way in 0..WAYS {
@@ -80,6 +93,7 @@ impl FragmentTable {
             if packed.generation() == moment.generation
                 && entry.is(&key)
                 && moment.now.since(Timestamp(entry.last.load())) <= LIFE
+                && u64::from(offset) >= entry.len.load()
                 && entry.verdict.load() == packed.0
             {
                 return packed;
@@ -89,7 +103,9 @@ impl FragmentTable {
     }
 
     /// Remembers the verdict of a first fragment. `true` if a datagram that was still awaited gave way.
-    pub(crate) fn note(&self, headers: &Headers, id: u32, verdict: PackedVerdict, moment: &Moment) -> bool {
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn note(&self, headers: &Headers, verdict: PackedVerdict, moment: &Moment) -> bool {
+        let Fragment::First { id, len, .. } = headers.fragment else { return false };
         let key = Key::of(headers, id);
         let set = key.set(moment.seed);
         let mut best: Option<(u64, usize, u64)> = None;
@@ -116,6 +132,7 @@ impl FragmentTable {
         }
         entry.datagram.store(key.datagram);
         entry.last.store(moment.now.0);
+        entry.len.store(u64::from(len));
         entry.verdict.store(verdict.0);
         willing <= LIFE
     }

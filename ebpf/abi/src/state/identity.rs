@@ -117,6 +117,12 @@ impl Identities {
         self.macs.find(mac).is_some_and(mac::Entry::is_router)
     }
 
+    /// The segment in which the policy names a MAC address, though it may forward for others.
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    pub(crate) fn named(&self, mac: Mac) -> Option<SegmentId> {
+        self.macs.find(mac).and_then(|entry| entry.segment(PlacedBy::Policy))
+    }
+
     #[cfg_attr(target_arch = "bpf", inline(never))]
     pub(crate) fn segment(&self, endpoint: &Endpoint) -> Option<SegmentId> {
         let entry = self.macs.find(endpoint.mac).unwrap_or_default();

@@ -1,7 +1,10 @@
 //! A verdict in one word in which zero is valid.
 
 use crate::judge::{Builtin, Direction, Fate, Reason, Verdict};
-use crate::table::{Access, Action, PackedCell, RuleId, SegmentId, ServiceClass, action_from, mode_from};
+use crate::table::{
+    Access, Action, Mode, PackedCell, RuleId, SegmentId, ServiceClass, action_bit, action_from, mode_bits,
+    mode_from,
+};
 
 /// A [`Verdict`] as it lies in the tables: from the top 16 bits of the generation that it belongs to (0 is none), 16 of
 /// rule, 8 each of segments, service, and a code: five bits of reason, two of mode, one of action. Every pattern is valid.
@@ -23,6 +26,10 @@ pub(crate) mod reason {
     pub(crate) const BUILTIN: u64 = 8;
     /// Midstream, but seen from the responder; the first number after the built-in allowances.
     pub(crate) const BACKWARD_MIDSTREAM: u64 = 18;
+    pub(crate) const QUARANTINE: u64 = 19;
+    pub(crate) const ROGUE_SERVER: u64 = 20;
+    pub(crate) const FAIL_OPEN: u64 = 21;
+    pub(crate) const FAIL_CLOSED: u64 = 22;
 }
 
 const REASON_AT: u32 = 3;
@@ -66,6 +73,39 @@ impl PackedVerdict {
         let (from, to) = (SegmentId::number(from) as u64, SegmentId::number(to) as u64);
         let reason = reason::BUILTIN + builtin as u64;
         PackedVerdict((from << 24) | (to << 16) | (reason << REASON_AT) | ENFORCE)
+    }
+
+    /// A denial for a reason beside the tables.
+    pub(crate) const fn denied(
+        reason: u64,
+        mode: Mode,
+        from: Option<SegmentId>,
+        to: Option<SegmentId>,
+    ) -> PackedVerdict {
+        let (from, to) = (SegmentId::number(from) as u64, SegmentId::number(to) as u64);
+        let code = (mode_bits(mode) as u64) << 1 | action_bit(Action::Deny) as u64;
+        PackedVerdict((from << 24) | (to << 16) | (reason << REASON_AT) | code)
+    }
+
+    /// The other action for the same frames, for another reason.
+    pub(crate) const fn turned(self, reason: u64) -> PackedVerdict {
+        PackedVerdict(self.with_reason(reason).0 ^ 1)
+    }
+
+    /// Whether it comes from the policy's tables (or a guard of the policy), so that it changes where nobody attends.
+    pub(crate) const fn is_policy(self) -> bool {
+        let reason = self.reason();
+        reason < reason::BUILTIN || (reason >= reason::BACKWARD_MIDSTREAM && reason != reason::QUARANTINE)
+    }
+
+    /// Whether the mode is `enforce`.
+    pub(crate) const fn is_enforced(self) -> bool {
+        self.0 & 6 == ENFORCE
+    }
+
+    /// The segments of both sides.
+    pub(crate) const fn segments(self) -> (Option<SegmentId>, Option<SegmentId>) {
+        (SegmentId::new((self.0 >> 24 & 0xff) as u8), SegmentId::new((self.0 >> 16 & 0xff) as u8))
     }
 
     pub(crate) const fn reason(self) -> u64 {
@@ -151,6 +191,10 @@ const fn reason_from(number: u64) -> Reason {
         15 => Reason::Builtin(Builtin::Igmp),
         16 => Reason::Builtin(Builtin::Dhcp),
         17 => Reason::Builtin(Builtin::Dhcpv6),
+        reason::QUARANTINE => Reason::Quarantine,
+        reason::ROGUE_SERVER => Reason::RogueServer,
+        reason::FAIL_OPEN => Reason::FailOpen,
+        reason::FAIL_CLOSED => Reason::FailClosed,
         _ => Reason::Default,
     }
 }

@@ -132,6 +132,10 @@ impl Packet {
         // What a later fragment begins with is no header, even if it looks like one.
         let mut body =
             if is_later && dice.once_in(2) { dice.bytes(24) } else { self.transport.bytes(&payload) };
+        // First fragments that end within their transport header (RFC 1858).
+        if self.cut.is_some_and(|cut| cut.offset == 0) && dice.once_in(5) {
+            body.truncate(dice.pick(&[8, 16], 8));
+        }
         let transport_len = body.len();
         let mut next = self.transport.protocol();
         if self.is_six {

@@ -3,7 +3,7 @@
 use reference::example;
 use reference::packets::{Packets, Step};
 
-use crate::twins::{Going, Tally, Twins, difference, smallest, told};
+use crate::twins::{Tally, Twins, difference, smallest, told};
 
 /// Frames of a normal run; `WARDLINE_FRAMES` asks for another number.
 const FRAMES: u64 = 300_000;
@@ -15,10 +15,8 @@ fn world(seed: u64) -> Tally {
     let policy = usize::try_from(seed).unwrap();
     let mut twins = Twins::new(policy, seed);
     for (step, number) in Packets::seeded(seed).take(STEPS).zip(1..) {
-        match twins.step(&step) {
-            Ok(Going::On) => {}
-            Ok(Going::Ended) => break,
-            Err(error) => report(policy, seed, number, &error),
+        if let Err(error) = twins.step(&step) {
+            report(policy, seed, number, &error);
         }
     }
     assert_eq!(
@@ -51,7 +49,6 @@ fn the_judge_says_of_every_generated_frame_what_the_evaluator_says() {
     }
     eprintln!("{tally:#?}");
     assert!(seed >= example::POLICIES.len() as u64, "every policy was the first of a world");
-    assert!(tally.far <= 1 + tally.frames / 500_000, "{} worlds ended early", tally.far);
     // The frames must reach every branch, or their agreement says nothing.
     for (action, reason) in [
         ("Allow", "rule"),
@@ -69,6 +66,10 @@ fn the_judge_says_of_every_generated_frame_what_the_evaluator_says() {
         ("Deny", "orphan-fragment"),
         ("Allow", "unreadable"),
         ("Deny", "unreadable"),
+        ("Deny", "quarantine"),
+        ("Deny", "rogue-server"),
+        ("Allow", "fail-open"),
+        ("Deny", "fail-closed"),
         ("Allow", "arp"),
         ("Allow", "eapol"),
         ("Allow", "lldp"),

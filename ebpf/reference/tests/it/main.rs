@@ -6,7 +6,7 @@
 )]
 
 mod captures;
-mod deviations;
 mod differential;
 mod mutations;
+mod standards;
 mod twins;

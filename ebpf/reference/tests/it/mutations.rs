@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 /// A mistake: what it is, the file of `ebpf/abi/src`, the text that stands there once, and what takes its place.
 type Mutation = (&'static str, &'static str, &'static str, &'static str);
 
-const MUTATIONS: [Mutation; 24] = [
+const MUTATIONS: [Mutation; 40] = [
     (
         "allow and deny are swapped",
         "table.rs",
@@ -17,8 +17,8 @@ const MUTATIONS: [Mutation; 24] = [
     (
         "a cached verdict of an older policy is a hit",
         "state/flow.rs",
-        "let holds = packed.generation() == moment.generation && share",
-        "let holds = share",
+        "let holds = packed.generation() == moment.generation && pause",
+        "let holds = pause",
     ),
     (
         "what answers a denied flow is denied, even if it is allowed for itself",
@@ -112,6 +112,42 @@ const MUTATIONS: [Mutation; 24] = [
         "self.find_asking(key, moment, Vlans::Any, found);",
         "self.find_asking(key, moment, Vlans::Same, found);",
     ),
+    (
+        "a device in quarantine is heard as a server",
+        "judge/slow.rs",
+        "if is_excused && !serves { Custody::Free }",
+        "if is_excused { Custody::Free }",
+    ),
+    (
+        "what goes to a device in quarantine passes",
+        "judge/slow.rs",
+        "(false, true) => is_needed || from_refuge,",
+        "(false, true) => true,",
+    ),
+    (
+        "what was cut off keeps its direction",
+        "judge/slow.rs",
+        "seen.packed.reason() != reason::QUARANTINE",
+        "seen.packed.reason() != reason::FAIL_OPEN",
+    ),
+    (
+        "every server is trusted where one is",
+        "judge.rs",
+        "policy.tables.trusts(miss.from, server) ||",
+        "policy.tables.trusts(miss.from, server) == policy.tables.trusts(miss.from, server) ||",
+    ),
+    (
+        "what is only observed is dropped where nobody attends",
+        "state/unattended.rs",
+        "Action::Allow if packed.is_enforced() => {",
+        "Action::Allow if packed.generation() < u16::MAX => {",
+    ),
+    (
+        "cached verdicts do not know the deadline",
+        "judge/hot.rs",
+        "Some(state.carried_out(moment, packed).fate())",
+        "Some(packed.fate())",
+    ),
     ("a SYN may be an answer", "judge/slow.rs", "if !headers.opens_tcp() {", "if headers.protocol != 0 {"),
     (
         "the fast path takes later fragments for whole datagrams",
@@ -136,6 +172,61 @@ const MUTATIONS: [Mutation; 24] = [
         "judge.rs",
         "(Mode::Observe | Mode::Alert, _) | (Mode::Enforce, Action::Allow) => Fate::Pass,\n            (Mode::Enforce, Action::Deny) => Fate::Drop,",
         "(Mode::Observe, _) | (Mode::Alert | Mode::Enforce, Action::Allow) => Fate::Pass,\n            (Mode::Alert | Mode::Enforce, Action::Deny) => Fate::Drop,",
+    ),
+    (
+        "a cached verdict in a far place is none",
+        "judge/slow.rs",
+        "&& own.mac == headers.src_mac\n    {",
+        "&& own.mac.is_none()\n    {",
+    ),
+    (
+        "a tiny first fragment is no opening",
+        "headers.rs",
+        "matches!(self.fragment, Fragment::First { .. }) && self.payload_offset == 0;",
+        "false;",
+    ),
+    (
+        "neighbour discovery is allowed in IPv4",
+        "judge.rs",
+        "protocol::IGMP => Some(Builtin::Igmp),",
+        "protocol::IGMP => Some(Builtin::Igmp),\n            protocol::ICMPV6 => discovery(headers),",
+    ),
+    (
+        "IGMP is allowed in IPv6",
+        "judge.rs",
+        "protocol::ICMPV6 => discovery(headers),",
+        "protocol::ICMPV6 => discovery(headers),\n            protocol::IGMP => Some(Builtin::Igmp),",
+    ),
+    (
+        "IGMP is allowed whose header does not fit its datagram",
+        "judge.rs",
+        "ether_type::IPV4 if headers.is_ip() =>",
+        "ether_type::IPV4 =>",
+    ),
+    (
+        "a first fragment is known by the protocol behind its extension headers",
+        "state/fragment.rs",
+        "Fragment::First { protocol, .. } => protocol,",
+        "Fragment::First { .. } => headers.protocol,",
+    ),
+    (
+        "a later fragment may overwrite the first",
+        "state/fragment.rs",
+        "u64::from(offset) >= entry.len.load()",
+        "u64::from(offset) > 0",
+    ),
+    ("TCP flags are read from padding", "headers/read.rs", "fits(headers, bytes, at + 14)?;", ""),
+    (
+        "extension headers of IPv6 are walked in IPv4",
+        "headers/read.rs",
+        "headers.ether_type == ether_type::IPV6",
+        "headers.protocol != 0 || headers.ether_type == ether_type::IPV6",
+    ),
+    (
+        "fragments of both families share their datagrams",
+        "state/fragment.rs",
+        "u64::from(headers.ether_type) << 40 | ",
+        "",
     ),
 ];
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use abi::address::{SECOND, Timestamp};
+use abi::address::Timestamp;
 use abi::headers::{Headers, read_ethernet, read_frame};
-use abi::judge::{self, Event, Judgement, Verdict, glance, judge};
+use abi::judge::{self, Event, Judgement, glance, judge};
 use abi::state::{PlacedBy, State};
 use abi::table::SegmentId;
 use policies::{Compiled, Resolved};
 use reference::packets::{Happening, Step};
-use reference::{Deviation, Evaluator, Fate, Outcome, Told, example};
+use reference::{Evaluator, Fate, Outcome, Told, example};
 
 /// The example policies in both forms.
 pub(crate) struct Texts {
@@ -31,9 +31,6 @@ pub(crate) struct Tally {
     pub(crate) dropped: u64,
     pub(crate) glanced: u64,
     pub(crate) reasons: BTreeMap<(String, &'static str), u64>,
-    pub(crate) left_out: BTreeMap<Deviation, u64>,
-    /// Worlds that ended early: see [`Going::Ended`].
-    pub(crate) far: u64,
 }
 
 impl Tally {
@@ -41,23 +38,10 @@ impl Tally {
         self.frames += other.frames;
         self.dropped += other.dropped;
         self.glanced += other.glanced;
-        self.far += other.far;
         for (reason, count) in &other.reasons {
             *self.reasons.entry(reason.clone()).or_default() += count;
         }
-        for (deviation, count) in &other.left_out {
-            *self.left_out.entry(*deviation).or_default() += count;
-        }
     }
-}
-
-/// Whether a comparison can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Going {
-    On,
-    /// The judge judged a frame anew for which it has a verdict that holds: its flow lies in a place that is not looked at
-    /// for cached verdicts. That is wrong (`deviations` has it in small), and what each remembers differs from here on.
-    Ended,
 }
 
 pub(crate) struct Twins {
@@ -79,7 +63,7 @@ impl Twins {
     }
 
     /// Both take a step; the difference, if there is one.
-    pub(crate) fn step(&mut self, step: &Step) -> Result<Going, String> {
+    pub(crate) fn step(&mut self, step: &Step) -> Result<(), String> {
         if let Happening::Frame(frame) = &step.what {
             return self.frame(frame, step.at);
         }
@@ -91,7 +75,7 @@ impl Twins {
             self.state.publish();
         }
         step.what.tell(&mut self.evaluator, &TEXTS.resolved);
-        Ok(Going::On)
+        Ok(())
     }
 
     fn change(&self, what: &Happening) {
@@ -104,28 +88,21 @@ impl Twins {
             }
             Happening::PlaceAddress(ip, place) => identities.place_address(ip, segment(place)).unwrap(),
             Happening::ForgetAddress(ip) => identities.forget_address(ip),
+            Happening::Order(device) if self.state.is_quarantined(device) => self.state.release(&[device]),
+            Happening::Order(device) => self.state.quarantine(&[device]).unwrap(),
+            Happening::Attend(deadline) => self.state.set_deadline(deadline),
             Happening::Frame(_) | Happening::Install(_) | Happening::Publish => {}
         }
     }
 
-    pub(crate) fn frame(&mut self, frame: &[u8], at: Timestamp) -> Result<Going, String> {
-        if let Some(deviation) = Deviation::of(frame) {
-            *self.tally.left_out.entry(deviation).or_default() += 1;
-            return Ok(Going::On);
-        }
-        let cached = self.cached(frame, at);
+    pub(crate) fn frame(&mut self, frame: &[u8], at: Timestamp) -> Result<(), String> {
         let glanced = glance(&self.state, frame, at);
         let judged = self.judged(frame, at);
         let policy = &TEXTS.compiled[self.installed];
         let said = said(policy, &judged);
-        let cached = cached.map(|verdict| self::said(policy, &Judgement { verdict, event: None }));
         let expected = self.evaluator.judge(frame, at);
         let agrees = glanced.is_none_or(|fate| fate == judged.verdict.fate() && judged.event.is_none());
         // A glance counts the frame; what the judge then tells of it is told of a frame that was seen already.
-        if said != expected && cached == Some(expected) {
-            self.tally.far += 1;
-            return Ok(Going::Ended);
-        }
         if said != expected || !agrees {
             let hex = hex(frame);
             let name = example::POLICIES[self.installed].name;
@@ -138,20 +115,10 @@ impl Twins {
         self.tally.glanced += u64::from(glanced.is_some());
         self.tally.dropped += u64::from(said.fate == Fate::Drop);
         *self.tally.reasons.entry((format!("{:?}", said.action), said.reason)).or_default() += 1;
-        Ok(Going::On)
+        Ok(())
     }
 
-    /// The verdict that the judge remembers for a frame, if it holds.
-    fn cached(&self, frame: &[u8], at: Timestamp) -> Option<Verdict> {
-        let reading = read_ethernet(frame);
-        let flow = self.state.flow(reading.headers())?;
-        let holds = u64::from(flow.generation) == self.state.generation() & 0xffff
-            && flow.mac == reading.headers().src_mac
-            && at.since(flow.last) <= 3600 * SECOND;
-        holds.then_some(flow.verdict)
-    }
-
-    /// What both say of a frame, be it a known deviation or not.
+    /// What both say of a frame.
     pub(crate) fn both(&mut self, frame: &[u8], at: Timestamp) -> (Outcome<'_>, Outcome<'_>) {
         let judged = self.judged(frame, at);
         (said(&TEXTS.compiled[self.installed], &judged), self.evaluator.judge(frame, at))
@@ -222,10 +189,8 @@ pub(crate) fn told(steps: &[Step]) -> String {
 pub(crate) fn difference(policy: usize, seed: u64, steps: &[Step]) -> Option<(usize, String)> {
     let mut twins = Twins::new(policy, seed);
     for (step, taken) in steps.iter().zip(1..) {
-        match twins.step(step) {
-            Ok(Going::On) => {}
-            Ok(Going::Ended) => return None,
-            Err(error) => return Some((taken, error)),
+        if let Err(error) = twins.step(step) {
+            return Some((taken, error));
         }
     }
     None

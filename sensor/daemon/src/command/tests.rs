@@ -68,3 +68,45 @@ fn commands_need_their_arguments() {
         assert!(typed(line, Terminal::Plain).unwrap_err().use_stderr(), "{line}");
     }
 }
+
+fn run(line: &str) -> Run {
+    match typed(line, Terminal::Plain) {
+        Ok(Request::Run(run)) => run,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn pins_are_named_after_the_interfaces_without_dots() {
+    let run = run("wardline run --mode inline -i eth0.20 -i eth1 --policy p");
+    assert_eq!(run.pin, PathBuf::from("/sys/fs/bpf/wardline/eth0_20-eth1"));
+    assert_eq!(run.stand, Stand::Inline(["eth0.20".to_owned(), "eth1".to_owned()]));
+    let detach = typed("wardline run --detach -i eth0.20 -i eth1", Terminal::Plain).unwrap();
+    assert_eq!(detach, Request::Detach(run.pin));
+}
+
+#[test]
+fn a_run_detaches_when_it_ends_unless_it_is_told_to_stay() {
+    assert_eq!(run("wardline run --mode span -i a --policy p").ending, Ending::Detach);
+    assert_eq!(run("wardline run --mode span -i a --policy p --stay").ending, Ending::Stay);
+}
+
+#[test]
+fn interfaces_that_do_not_fit_the_mode_are_mistakes() {
+    for line in [
+        "wardline run --mode inline -i a --policy p",
+        "wardline run --mode inline -i a -i b -i c --policy p",
+        "wardline run --mode routed -i a -i a --policy p",
+        "wardline run --mode span --policy p",
+        "wardline run --mode span --policy p --pin /d",
+        "wardline run --detach",
+    ] {
+        assert_eq!(
+            typed(line, Terminal::Plain).unwrap_err().kind(),
+            ErrorKind::WrongNumberOfValues,
+            "{line}"
+        );
+    }
+    assert!(typed("wardline run -i a --policy p", Terminal::Plain).is_err(), "without a mode");
+    assert!(typed("wardline run --mode span -i a", Terminal::Plain).is_err(), "without a policy");
+}

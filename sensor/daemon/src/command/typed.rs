@@ -53,6 +53,29 @@ All files given are one policy. Of a folder, the files *.yaml and *.yml are read
 
 Exit codes: 0 the policy is valid, 2 a file cannot be read, 3 the policy is invalid";
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  wardline run --mode span --interface eth1 --policy policies/
+      Judge a mirror port; nothing is ever dropped
+  wardline run --mode inline --interface eth1 --interface eth2 --policy ward.yaml --verbose
+      Stand in the wire between two ports
+  wardline run --detach --interface eth1 --interface eth2
+      Take away what a sensor left that was killed or ended with --stay
+
+What is attached stays when the process is killed: the last policy keeps judging, and the next run takes over without \
+losing a frame. SIGHUP reads the policy again; an invalid one changes nothing. SIGTERM and Ctrl-C end the run.
+
+Exit codes: 0 done, 2 an interface cannot be used, 3 the policy is invalid, 4 not permitted";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  wardline doctor
+      This machine
+  wardline doctor eth1 eth2
+      This machine and two interfaces
+
+Exit codes: 0 everything needed is there, 1 something needed is missing";
+
 /// Draws and holds the line around medical devices
 ///
 /// Reads network traffic, names every device, judges every flow by the segment policy and by what the device normally
@@ -84,6 +107,10 @@ pub(super) enum Verb {
     Replay(Replay),
     /// Learn what is normal from benign captures
     Learn(Learn),
+    /// Judge live traffic on network interfaces
+    Run(Run),
+    /// Say what holds of this machine and its interfaces, and what to do where it does not
+    Doctor(Doctor),
     /// Work on policies
     #[command(subcommand, arg_required_else_help = true)]
     Policy(Policy),
@@ -144,6 +171,58 @@ pub(super) struct Check {
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     /// Print the diagnostics as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunMode {
+    /// Look at copies from a mirror port: nothing is ever dropped
+    Span,
+    /// Stand in the wire between two interfaces
+    Inline,
+    /// Stand on the ports of a router or bridge
+    Routed,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are typed or not; what they mean is made enums of")]
+pub(super) struct Run {
+    /// What is done with frames
+    #[arg(long, value_enum, value_name = "MODE", required_unless_present = "detach")]
+    pub(super) mode: Option<RunMode>,
+    /// An interface; inline needs two, the others take up to 16
+    #[arg(long = "interface", short, value_name = "NAME")]
+    pub(super) interfaces: Vec<String>,
+    /// Judge by this policy: a YAML file, or a folder of them
+    #[arg(long, value_name = "PATH", required_unless_present = "detach")]
+    pub(super) policy: Option<PathBuf>,
+    /// Keep what outlasts the process in this folder of a BPF file system [default: one named after the interfaces in
+    /// /sys/fs/bpf/wardline]
+    #[arg(long, value_name = "DIR")]
+    pub(super) pin: Option<PathBuf>,
+    /// Leave the program at work when this command ends
+    #[arg(long)]
+    pub(super) stay: bool,
+    /// Take away what an earlier run left, and end
+    #[arg(long, conflicts_with_all = ["mode", "policy", "stay"])]
+    pub(super) detach: bool,
+    /// Print a line of counters every second (stderr)
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub(super) struct Doctor {
+    /// Interfaces to look at
+    #[arg(value_name = "INTERFACE")]
+    pub(super) interfaces: Vec<String>,
+    /// Print what holds as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

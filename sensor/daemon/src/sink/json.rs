@@ -297,9 +297,7 @@ impl Json {
             return self.raw(b"null");
         }
         let [[a0, a1], [b0, b1], [c0, c1], [d0, d1], [e0, e1], [f0, f1]] = mac.0.map(hex);
-        self.raw(&[
-            b'"', a0, a1, b':', b0, b1, b':', c0, c1, b':', d0, d1, b':', e0, e1, b':', f0, f1, b'"',
-        ])
+        self.raw(&[b'"', a0, a1, b':', b0, b1, b':', c0, c1, b':', d0, d1, b':', e0, e1, b':', f0, f1, b'"'])
     }
 
     /// An IP address in quotes, or `null`.
@@ -321,9 +319,7 @@ impl Json {
             DeviceKey::Mac(mac) => {
                 let digits = mac.0.map(hex);
                 let [[a0, a1], [b0, b1], [c0, c1], [d0, d1], [e0, e1], [f0, f1]] = digits;
-                self.raw(&[
-                    b'"', b'm', b'a', b'c', b'-', a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1,
-                ]);
+                self.raw(&[b'"', b'm', b'a', b'c', b'-', a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1]);
             }
             DeviceKey::Ip(ip) => {
                 self.raw(b"\"ip-");

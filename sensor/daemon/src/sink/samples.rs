@@ -156,6 +156,10 @@ pub(crate) fn reasons() -> Vec<Reason> {
         Reason::Fragment,
         Reason::Orphan,
         Reason::Unreadable,
+        Reason::Quarantine,
+        Reason::RogueServer,
+        Reason::FailOpen,
+        Reason::FailClosed,
     ];
     plain.into_iter().chain(Builtin::ALL.map(Reason::Builtin)).collect()
 }

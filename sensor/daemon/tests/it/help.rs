@@ -8,6 +8,8 @@ fn help_is_data_and_a_success() {
         ("wardline", &["--help"][..]),
         ("replay", &["replay", "--help"]),
         ("learn", &["learn", "--help"]),
+        ("run", &["run", "--help"]),
+        ("doctor", &["doctor", "--help"]),
         ("policy-check", &["policy", "check", "--help"]),
     ] {
         let ran = wardline(arguments, b"");

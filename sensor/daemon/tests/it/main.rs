@@ -16,6 +16,7 @@ mod formats;
 mod golden;
 mod help;
 mod interrupted;
+mod live;
 mod phi;
 mod read;
 mod refusals;

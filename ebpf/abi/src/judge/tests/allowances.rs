@@ -71,6 +71,10 @@ fn what_only_resembles_an_allowance_is_judged() {
         icmpv6(135, 64),
         icmpv6(143, 64),
         icmpv6(128, 255),
+        Headers { ether_type: ether_type::IPV4, ..icmpv6(135, 255) },
+        Headers { ether_type: ether_type::IPV4, ..icmpv6(143, 1) },
+        Headers { ether_type: ether_type::IPV6, ..packet(protocol::IGMP, (PUMP, 0), (SERVER, 0)) },
+        Headers { network_end: 0, ..packet(protocol::IGMP, (PUMP, 0), (SERVER, 0)) },
     ];
     let state = world(Mode::Enforce);
     for headers in cases {

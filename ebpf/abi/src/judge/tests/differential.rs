@@ -1,11 +1,11 @@
 //! The judge and the reference see the same generated frames in the same generated worlds, and must say the same.
 
 use super::reference::Reference;
-use crate::address::{Ip, MILLISECOND, Mac, SECOND, Timestamp};
+use crate::address::{DeviceKey, Ip, MILLISECOND, Mac, SECOND, Timestamp};
 use crate::headers::{Fragment, Headers};
-use crate::judge::{Builtin, Reason, judge};
+use crate::judge::{Builtin, Fate, Reason, judge};
 use crate::state::{PlacedBy, State};
-use crate::table::{Action, Cell, Mode, RuleId, SegmentId, ServiceClass};
+use crate::table::{Action, Cell, Failure, Mode, RuleId, SegmentId, Server, ServiceClass};
 
 /// Seeded, so that a failure comes back.
 struct Dice(u64);
@@ -74,8 +74,67 @@ impl Twins {
         for protocol in [1, 58, 47] {
             twins.classify(protocol, 0, dice);
         }
+        twins.stand(dice);
         twins.rule(dice);
         twins
+    }
+
+    /// What holds beside the rules.
+    fn stand(&mut self, dice: &mut Dice) {
+        let tables = self.state.tables();
+        for side in (0..=SEGMENTS).map(SegmentId::new) {
+            let failure = dice.pick(&[Failure::Static, Failure::Open, Failure::Closed, Failure::Closed]);
+            tables.set_failure(side, failure);
+            self.reference.failures.insert(side, failure);
+        }
+        if dice.roll(2) == 0 {
+            let refuge = segment(dice);
+            tables.set_refuge(refuge);
+            self.reference.refuges.push(refuge);
+        }
+        for server in Server::ALL {
+            if dice.roll(2) == 0 {
+                let (trusted, mode) =
+                    (segment(dice), dice.pick(&[Mode::Observe, Mode::Alert, Mode::Enforce]));
+                tables.trust(trusted, server);
+                tables.guard(server, mode);
+                self.reference.trusted.push((trusted, server));
+                self.reference.guards.push((server, mode));
+            }
+        }
+    }
+
+    /// Cuts off a device, or releases one.
+    fn order(&mut self, dice: &mut Dice) {
+        let device = match dice.roll(2) {
+            0 => DeviceKey::Mac(mac(dice)),
+            _ => DeviceKey::Ip(ip(dice)),
+        };
+        let held = self.reference.quarantine.iter().min().copied().filter(|_| dice.roll(3) > 0);
+        if let Some(held) = held {
+            self.state.release(&[held]);
+            assert!(!self.state.is_quarantined(held));
+            self.reference.quarantine.remove(&held);
+        } else {
+            self.state.quarantine(&[device]).unwrap();
+            let is_somebody = match device {
+                DeviceKey::Mac(mac) => !mac.is_none() && !mac.is_group(),
+                DeviceKey::Ip(ip) => !ip.is_none() && !ip.is_group(),
+            };
+            assert_eq!(self.state.is_quarantined(device), is_somebody);
+            if is_somebody {
+                self.reference.quarantine.insert(device);
+            }
+        }
+        self.reference.generation += 1;
+    }
+
+    /// Attends to the sensor, for ever or not for long, or stays away.
+    fn attend(&mut self, now: Timestamp, dice: &mut Dice) {
+        let deadline = dice.pick(&[None, Some(Timestamp(now.0 + SECOND)), Some(Timestamp(now.0 - 1))]);
+        self.state.set_deadline(deadline);
+        assert_eq!(self.state.deadline(), deadline);
+        self.reference.deadline = deadline;
     }
 
     fn classify(&mut self, protocol: u8, port: u16, dice: &mut Dice) {
@@ -183,7 +242,7 @@ fn frame(dice: &mut Dice, seen: &[Headers]) -> Headers {
     let (src_port, dst_port) = match protocol {
         6 | 17 => (dice.pick(&PORTS), dice.pick(&PORTS)),
         1 => (dice.pick(&[8, 0, 13, 14, 3, 11]), dice.pick(&[0, 1])),
-        58 => (dice.pick(&[128, 129, 133, 135, 143, 130, 1]), 0),
+        58 => (dice.pick(&[128, 129, 133, 134, 135, 143, 130, 1]), 0),
         _ => (0, 0),
     };
     let (src, dst) = (ip(dice), ip(dice));
@@ -222,7 +281,13 @@ fn fragment(dice: &mut Dice, headers: &mut Headers) {
     headers.ether_type = 0x0800;
     headers.protocol = dice.pick(&[6, 17]);
     headers.fragment = if dice.roll(2) == 0 {
-        Fragment::First { id }
+        // Some end before their flags.
+        headers.payload_offset = dice.pick(&[0, 54, 54]);
+        Fragment::First {
+            id,
+            protocol: dice.pick(&[headers.protocol, headers.protocol, 51]),
+            len: dice.pick(&[8, 8, 24]),
+        }
     } else {
         (headers.src_port, headers.dst_port) = (0, 0);
         Fragment::Later { id, offset: dice.pick(&[8, 16, 24, 1480]) }
@@ -230,7 +295,7 @@ fn fragment(dice: &mut Dice, headers: &mut Headers) {
 }
 
 /// Runs one world; says how many verdicts had each reason.
-fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action)> {
+fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action, Fate)> {
     let mut dice = Dice(seed);
     let mut twins = Twins::new(&mut dice);
     let mut now = Timestamp(1_700_000_000 * SECOND);
@@ -245,6 +310,8 @@ fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action)> {
         match dice.roll(1500) {
             0 => twins.rule(&mut dice),
             1 => twins.publish(),
+            3..=9 => twins.order(&mut dice),
+            10..=12 => twins.attend(now, &mut dice),
             2 => {
                 twins.place(&mut dice);
                 twins.publish();
@@ -264,7 +331,7 @@ fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action)> {
             (verdict, event),
             "seed {seed}, frame {number}: {headers:?}"
         );
-        verdicts.push((verdict.reason, verdict.action));
+        verdicts.push((verdict.reason, verdict.action, verdict.fate()));
     }
     twins.state.settle();
     let counters = &twins.state.counters;
@@ -273,16 +340,38 @@ fn compare(seed: u64, frames: usize) -> Vec<(Reason, Action)> {
         (0, 0, 0),
         "the reference has no bounds"
     );
-    let counted: u64 = counters.all_pairs().map(|pair| pair.allowed + pair.denied).sum();
+    let (mut counted, mut dropped) = (0, 0);
+    for pair in counters.all_pairs() {
+        counted += pair.allowed + pair.denied;
+        dropped += pair.dropped;
+    }
+    let by_rule: u64 = (0..6).map(|rule| counters.rule(RuleId::new(rule)).dropped).sum();
     let built_in: u64 = Builtin::ALL.map(|builtin| counters.builtin(builtin).packets).into_iter().sum();
-    assert_eq!(usize::try_from(counted + built_in).unwrap(), frames, "every frame is counted once");
+    let of = |wanted: &dyn Fn(Reason) -> bool| {
+        verdicts.iter().filter(|(reason, ..)| wanted(*reason)).count() as u64
+    };
+    let held = of(&|reason| reason == Reason::Quarantine);
+    let (opened, closed) =
+        (of(&|reason| reason == Reason::FailOpen), of(&|reason| reason == Reason::FailClosed));
+    assert_eq!(counted + built_in + held, frames as u64, "every frame is counted once");
+    assert_eq!(counters.quarantined().packets, held);
+    assert_eq!((counters.opened.load(), counters.closed.load()), (opened, closed));
+    let real = verdicts.iter().filter(|(_, _, fate)| *fate == Fate::Drop).count() as u64;
+    assert_eq!(
+        dropped,
+        real - held - closed + opened,
+        "what the policy drops is counted apart from what it would drop"
+    );
+    let rogues =
+        verdicts.iter().filter(|(reason, _, fate)| (*reason, *fate) == (Reason::RogueServer, Fate::Drop));
+    assert!(by_rule <= dropped && dropped - by_rule <= rogues.count() as u64 + opened);
     verdicts
 }
 
 #[test]
 fn the_judge_says_what_the_reference_says_on_half_a_million_frames() {
     let verdicts = (1..=20).flat_map(|seed| compare(seed, 25_000)).collect::<Vec<_>>();
-    let common = |reason, action| verdicts.iter().filter(|verdict| **verdict == (reason, action)).count();
+    let common = |reason, action| verdicts.iter().filter(|&&(r, a, _)| (r, a) == (reason, action)).count();
     for (reason, action) in [
         (Reason::Rule, Action::Allow),
         (Reason::Rule, Action::Deny),
@@ -296,6 +385,10 @@ fn the_judge_says_what_the_reference_says_on_half_a_million_frames() {
         (Reason::Fragment, Action::Deny),
         (Reason::Orphan, Action::Deny),
         (Reason::Unreadable, Action::Deny),
+        (Reason::Quarantine, Action::Deny),
+        (Reason::RogueServer, Action::Deny),
+        (Reason::FailOpen, Action::Allow),
+        (Reason::FailClosed, Action::Deny),
     ] {
         assert!(common(reason, action) > 200, "{reason:?} {action:?}: the frames must reach every branch");
     }

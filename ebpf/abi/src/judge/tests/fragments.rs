@@ -1,13 +1,16 @@
 //! Fragments: the first is judged by its ports, the later ones by the first.
 
 use super::{ACK, HTTPS, PUMP, SERVER, at, facts, see, tcp, udp, world};
-use crate::headers::{Fragment, Headers};
+use crate::headers::{Fragment, Headers, protocol};
 use crate::judge::{Event, Reason, judge};
 use crate::state::{FRAGMENT_SLOTS, State};
 use crate::table::{Action, Mode};
 
 fn first(id: u32, port: u16) -> Headers {
-    Headers { fragment: Fragment::First { id }, ..udp((PUMP, 50_000), (SERVER, port)) }
+    Headers {
+        fragment: Fragment::First { id, protocol: protocol::UDP, len: 1480 },
+        ..udp((PUMP, 50_000), (SERVER, port))
+    }
 }
 
 fn later(id: u32) -> Headers {
@@ -59,7 +62,8 @@ fn a_first_fragment_counts_for_a_minute_and_for_its_generation() {
 #[test]
 fn a_later_fragment_that_would_overwrite_a_tcp_header_does_not_profit_from_the_first() {
     let state = world(Mode::Enforce);
-    let start = Headers { fragment: Fragment::First { id: 5 }, ..tcp(ACK, (PUMP, 50_000), (SERVER, 443)) };
+    let fragment = Fragment::First { id: 5, protocol: protocol::TCP, len: 24 };
+    let start = Headers { fragment, payload_offset: 54, ..tcp(ACK, (PUMP, 50_000), (SERVER, 443)) };
     assert_eq!(see(&state, &start).verdict.action, Action::Allow);
     let at_offset = |state: &State, offset| {
         let fragment = Fragment::Later { id: 5, offset };

@@ -1,15 +1,15 @@
 //! The judge once more, as plainly as it can be said: maps without bounds, prefixes one after another, no cached hash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::address::{Ip, Mac, Timestamp};
+use crate::address::{DeviceKey, Ip, Mac, Timestamp};
 use crate::headers::{Fragment, Headers, tcp_flag};
 use crate::judge::{Builtin, Event, Reason, Verdict};
 use crate::state::PlacedBy;
-use crate::table::{Action, Cell, SegmentId, ServiceClass};
+use crate::table::{Action, Cell, Failure, Mode, SegmentId, Server, ServiceClass};
 
 type Segment = Option<SegmentId>;
-type Datagram = (Ip, Ip, u8, u32);
+type Datagram = (u16, Ip, Ip, u8, u32);
 
 /// Ports, or what stands for them: an ICMP query and its answer are each other's reverse, other ICMP has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,10 +50,16 @@ pub(super) struct Reference {
     pub(super) classes: HashMap<(u8, u16), ServiceClass>,
     pub(super) cells: HashMap<(Segment, Segment, ServiceClass), Cell>,
     pub(super) generation: u64,
+    pub(super) quarantine: HashSet<DeviceKey>,
+    pub(super) refuges: Vec<SegmentId>,
+    pub(super) trusted: Vec<(SegmentId, Server)>,
+    pub(super) guards: Vec<(Server, Mode)>,
+    pub(super) failures: HashMap<Segment, Failure>,
+    pub(super) deadline: Option<Timestamp>,
     flows: HashMap<Key, Flow>,
     births: u64,
-    /// The verdict of a first fragment, its generation and its tick.
-    fragments: HashMap<Datagram, (Verdict, u64, u64)>,
+    /// The verdict of a first fragment, its generation, its tick and its length.
+    fragments: HashMap<Datagram, (Verdict, u64, u64, u16)>,
 }
 
 fn tick(now: Timestamp) -> u64 {
@@ -109,18 +115,29 @@ fn builtin(h: &Headers) -> Option<Builtin> {
         }
         _ => return Some(Builtin::NonIp),
     }
-    if h.protocol == 2 {
+    if !h.is_ip() {
+        None
+    } else if h.protocol == 2 && v4 {
         Some(Builtin::Igmp)
     } else if h.protocol == 17 && v4 && (ports == [67, 68] || ports == [68, 67]) {
         Some(Builtin::Dhcp)
     } else if h.protocol == 17 && v6 && (ports == [546, 547] || ports == [547, 546]) {
         Some(Builtin::Dhcpv6)
-    } else if h.protocol == 58 && h.ttl == 255 && (133..=136).contains(&h.src_port) {
+    } else if h.protocol == 58 && v6 && h.ttl == 255 && (133..=136).contains(&h.src_port) {
         Some(Builtin::NeighborDiscovery)
-    } else if h.protocol == 58 && h.ttl == 1 && [130, 131, 132, 143].contains(&h.src_port) {
+    } else if h.protocol == 58 && v6 && h.ttl == 1 && [130, 131, 132, 143].contains(&h.src_port) {
         Some(Builtin::Mld)
     } else {
         None
+    }
+}
+
+/// Whose words to everybody a frame carries.
+fn server(h: &Headers) -> Option<Server> {
+    match (builtin(h)?, h.src_port, h.dst_port) {
+        (Builtin::Dhcp, 67, 68) | (Builtin::Dhcpv6, 547, 546) => Some(Server::Dhcp),
+        (Builtin::NeighborDiscovery, 134, _) => Some(Server::Router),
+        _ => None,
     }
 }
 
@@ -182,34 +199,92 @@ impl Reference {
 
     /// The verdict and the event of a frame.
     pub(super) fn judge(&mut self, h: &Headers, now: Timestamp) -> (Verdict, Option<Event>) {
-        let (from, to) = self.sides(h);
+        let (verdict, event) = self.attended(h, now);
+        let unattended = self.deadline.is_some_and(|deadline| now > deadline);
+        if !unattended || matches!(verdict.reason, Reason::Builtin(_) | Reason::Quarantine) {
+            return (verdict, event);
+        }
+        let sides =
+            [verdict.from, verdict.to].map(|side| self.failures.get(&side).copied().unwrap_or_default());
+        let enforced = verdict.mode == Mode::Enforce;
+        let turned = if sides.contains(&Failure::Open) && enforced && verdict.action == Action::Deny {
+            Verdict { action: Action::Allow, reason: Reason::FailOpen, ..verdict }
+        } else if sides.contains(&Failure::Open) {
+            verdict
+        } else if sides.contains(&Failure::Closed) && enforced && verdict.action == Action::Allow {
+            Verdict { action: Action::Deny, reason: Reason::FailClosed, ..verdict }
+        } else {
+            verdict
+        };
+        (turned, event)
+    }
+
+    /// Whether a quarantine cuts a frame off.
+    fn is_cut_off(&self, h: &Headers, (from, to): (Segment, Segment)) -> bool {
+        let holds = |mac, ip| {
+            [DeviceKey::Mac(mac), DeviceKey::Ip(ip)].iter().any(|key| self.quarantine.contains(key))
+        };
+        let (sender, receiver) = (holds(h.src_mac, h.src), holds(h.dst_mac, h.dst));
+        let refuge = |side: Segment| side.is_some_and(|id| self.refuges.contains(&id));
+        let stays =
+            [Builtin::Arp, Builtin::Eapol, Builtin::NeighborDiscovery, Builtin::Dhcp, Builtin::Dhcpv6];
+        let needed = builtin(h).is_some_and(|builtin| stays.contains(&builtin));
+        if sender && server(h).is_some() {
+            return true;
+        }
+        match (sender, receiver) {
+            (false, false) => false,
+            (true, false) => !needed && !refuge(to),
+            (false, true) => !needed && !refuge(from),
+            (true, true) => !needed,
+        }
+    }
+
+    fn attended(&mut self, h: &Headers, now: Timestamp) -> (Verdict, Option<Event>) {
+        let (from, to) = if h.is_ip() || builtin(h).is_none() { self.sides(h) } else { (None, None) };
+        let beside = |action, mode, reason| {
+            let service = ServiceClass(0);
+            Verdict { action, mode, reason, rule: None, from, to, service }
+        };
+        let cut_off = self.is_cut_off(h, (from, to));
+        if cut_off && (builtin(h).is_some() || !h.is_ip() || matches!(h.fragment, Fragment::Later { .. })) {
+            return (beside(Action::Deny, Mode::Enforce, Reason::Quarantine), Some(Event::Denied));
+        }
         let by_pair = |reason| {
             let verdict = Verdict { reason, ..self.decide(from, to, ServiceClass(0)) };
             (verdict, (verdict.action == Action::Deny).then_some(Event::Denied))
         };
         if let Some(builtin) = builtin(h) {
-            let (from, to) = if h.is_ip() { (from, to) } else { (None, None) };
-            let allowed = self.decide(from, to, ServiceClass(0));
-            let mode = crate::table::Mode::Enforce;
-            let reason = Reason::Builtin(builtin);
-            return (Verdict { action: Action::Allow, mode, reason, rule: None, ..allowed }, None);
+            let guard = server(h).and_then(|server| {
+                let named = self.macs.get(&h.src_mac).filter(|(_, by)| *by == PlacedBy::Policy);
+                let sides = [from, named.map(|(segment, _)| *segment)];
+                let trusted = sides.into_iter().flatten().any(|side| self.trusted.contains(&(side, server)));
+                self.guards.iter().find(|(guarded, _)| *guarded == server && !trusted)
+            });
+            return match guard {
+                Some((_, mode)) => (beside(Action::Deny, *mode, Reason::RogueServer), Some(Event::Denied)),
+                None => (beside(Action::Allow, Mode::Enforce, Reason::Builtin(builtin)), None),
+            };
         }
         if !h.is_ip() {
             return by_pair(Reason::Unreadable);
         }
         match h.fragment {
             Fragment::Whole => self.flow(h, now),
-            Fragment::First { id } => {
+            Fragment::First { id, protocol, len } => {
                 let judged = self.flow(h, now);
-                let noted = (judged.0, self.generation, tick(now));
-                self.fragments.insert((h.src, h.dst, h.protocol, id), noted);
+                let noted = (judged.0, self.generation, tick(now), len);
+                self.fragments.insert((h.ether_type, h.src, h.dst, protocol, id), noted);
                 judged
             }
             Fragment::Later { id, offset } => {
                 let tiny = h.protocol == 6 && offset < 20;
-                match self.fragments.get(&(h.src, h.dst, h.protocol, id)) {
-                    Some((verdict, generation, seen))
-                        if !tiny && *generation == self.generation && tick(now) - seen <= MINUTE =>
+                match self.fragments.get(&(h.ether_type, h.src, h.dst, h.protocol, id)) {
+                    Some((verdict, generation, seen, len))
+                        if !tiny
+                            && offset >= *len
+                            && *generation == self.generation
+                            && tick(now) - seen <= MINUTE =>
                     {
                         (Verdict { reason: Reason::Fragment, ..*verdict }, None)
                     }
@@ -267,6 +342,13 @@ impl Reference {
 
     fn verdict(&mut self, h: &Headers, key: &Key, own: Option<Flow>, now: Timestamp) -> (Verdict, bool) {
         let (from, to) = self.sides(h);
+        if self.is_cut_off(h, (from, to)) {
+            let verdict = self.decide(from, to, ServiceClass(0));
+            let (action, mode, reason) = (Action::Deny, Mode::Enforce, Reason::Quarantine);
+            return (Verdict { action, mode, reason, rule: None, ..verdict }, false);
+        }
+        // A flow that was cut off begins anew.
+        let own = own.filter(|own| own.verdict.reason != Reason::Quarantine);
         let asked = self.decide(from, to, self.class(h.protocol, h.dst_port));
         let answered = self.decide(to, from, self.class(h.protocol, h.src_port));
         let allowed = |verdict: &Verdict| verdict.action == Action::Allow;
@@ -281,7 +363,8 @@ impl Reference {
         }
         let flags = h.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK);
         let is_tcp = h.protocol == 6;
-        let opening = is_tcp && flags == tcp_flag::SYN;
+        let is_tiny = matches!(h.fragment, Fragment::First { .. }) && h.payload_offset == 0;
+        let opening = is_tcp && (flags == tcp_flag::SYN || is_tiny);
         let question = if opening { None } else { self.question(h, key, now) };
         if let Some(question) = question.filter(allowed) {
             return (question, true);
@@ -315,6 +398,12 @@ impl Reference {
             like.filter_map(|key| Some((*key, asks(key)?))).min_by_key(|(_, flow)| flow.born)
         };
         let (key, mut flow) = asks(&exact).map(|flow| (exact, flow)).or_else(elsewhere)?;
+        let asked = self.segment(h.src_mac, h.src, h.vlan);
+        if self.quarantine.contains(&DeviceKey::Mac(flow.mac))
+            && !asked.is_some_and(|id| self.refuges.contains(&id))
+        {
+            return None;
+        }
         if flow.generation != self.generation {
             let from = self.segment(flow.mac, h.dst, key.vlan);
             let to = self.segment(h.src_mac, h.src, h.vlan);

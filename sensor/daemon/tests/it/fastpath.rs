@@ -36,8 +36,14 @@ const fn of_flows(reason: Reason) -> bool {
     match reason {
         Reason::Rule | Reason::Default | Reason::Unassigned | Reason::Reply | Reason::Midstream => true,
         // Those of a quarantine are of flows and of others.
-        Reason::Fragment | Reason::Orphan | Reason::Unreadable | Reason::Builtin(_) => false,
-        Reason::Quarantine | Reason::RogueServer | Reason::FailOpen | Reason::FailClosed => false,
+        Reason::Fragment
+        | Reason::Orphan
+        | Reason::Unreadable
+        | Reason::Builtin(_)
+        | Reason::Quarantine
+        | Reason::RogueServer
+        | Reason::FailOpen
+        | Reason::FailClosed => false,
     }
 }
 

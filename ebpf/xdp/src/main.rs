@@ -1,6 +1,7 @@
 //! The kernel program: context, maps, clocks and fates around the judge of `abi`, with no opinion of its own.
 //!
-//! `wardline` knows frames of flows that have a verdict, and calls no helper for them. Everything else goes by tail calls
+//! `wardline` knows frames of flows that have a verdict, and calls no helper for them but for the time, which on a busy CPU is
+//! asked for once in 16 frames, and for a redirect. Everything else goes by tail calls
 //! through `wardline_read`, `_hold`, `_place`, `_decide` and `_keep`, which take the steps of the same
 //! `abi::judge::judge` as a replay; `_tap` copies frames that userspace wants to see.
 #![no_std]

@@ -13,6 +13,7 @@ mod libpcap;
 mod merge;
 mod note;
 mod open;
+mod order;
 mod packing;
 mod pcapng;
 mod refusal;

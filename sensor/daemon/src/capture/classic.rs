@@ -5,6 +5,7 @@
 //! a byte of it is used, and none may be longer than [`LONGEST`].
 
 use super::note::{Damage, Fact};
+use super::order::Order;
 use super::window::Window;
 use super::{Head, Refusal};
 use abi::address::{SECOND, Timestamp};
@@ -21,23 +22,6 @@ const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
 /// Most bytes of a frame, as in libpcap and Wireshark: more is a lie.
 const LONGEST: u32 = 262_144;
-
-/// How a file writes its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    Little,
-    Big,
-}
-
-impl Order {
-    #[inline]
-    fn u32(self, bytes: [u8; 4]) -> u32 {
-        match self {
-            Order::Little => u32::from_le_bytes(bytes),
-            Order::Big => u32::from_be_bytes(bytes),
-        }
-    }
-}
 
 /// What the file header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +47,10 @@ impl FileHeader {
             NANO => 1,
             _ => return None,
         };
-        let version = match order {
-            Order::Little => [v1, v0, v3, v2],
-            Order::Big => [v0, v1, v2, v3],
-        };
+        let version = (order.u16([v0, v1]), order.u16([v2, v3]));
         // The upper six bits tell of frame check sequences.
         let link = order.u32([l0, l1, l2, l3]) & 0x03ff_ffff;
-        (version == [0, 2, 0, 4]).then_some(FileHeader { order, unit, link })
+        (version == (2, 4)).then_some(FileHeader { order, unit, link })
     }
 }
 

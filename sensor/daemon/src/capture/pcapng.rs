@@ -5,10 +5,11 @@
 //! byte is used, blocks that are not needed are skipped without being kept, and tables have caps.
 
 use super::note::{Damage, Fact};
+use super::order::Order;
 use super::window::{MOST, Window};
 use super::{Head, Refusal};
 use abi::address::Timestamp;
-use interface::{Interface, Order};
+use interface::Interface;
 use std::io::Read;
 
 mod interface;
@@ -166,7 +167,7 @@ impl<R: Read> Pcapng<R> {
         };
         let [t0, t1, t2, t3, l0, l1, l2, l3, m0, m1, m2, m3] = start;
         let kind = if [t0, t1, t2, t3] == SECTION {
-            let Some(order) = Order::of_magic([m0, m1, m2, m3]) else {
+            let Some(order) = order_of([m0, m1, m2, m3]) else {
                 self.stop(at, Damage::ByteOrder);
                 return None;
             };
@@ -253,6 +254,15 @@ impl<R: Read> Pcapng<R> {
             None => damage,
         };
         self.damage = Some((at, damage));
+    }
+}
+
+/// The order that the byte-order magic `1a2b3c4d` shows (section 4.1).
+fn order_of(magic: [u8; 4]) -> Option<Order> {
+    match magic {
+        [0x4d, 0x3c, 0x2b, 0x1a] => Some(Order::Little),
+        [0x1a, 0x2b, 0x3c, 0x4d] => Some(Order::Big),
+        _ => None,
     }
 }
 

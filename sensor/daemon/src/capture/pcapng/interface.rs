@@ -1,51 +1,9 @@
-//! A section's byte order and its interfaces: link type, snaplen, and the unit of their times.
+//! A section's interfaces: link type, snaplen, and the unit of their times.
 
+use crate::capture::order::Order;
 use abi::address::{SECOND, Timestamp};
 use std::num::NonZeroU32;
 use wire::frame::LinkType;
-
-/// How a section writes its numbers (section 4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Least significant byte first.
-    Little,
-    /// Most significant byte first.
-    Big,
-}
-
-impl Order {
-    /// The order that the byte-order magic `1a2b3c4d` shows.
-    pub(super) fn of_magic(magic: [u8; 4]) -> Option<Order> {
-        match magic {
-            [0x4d, 0x3c, 0x2b, 0x1a] => Some(Order::Little),
-            [0x1a, 0x2b, 0x3c, 0x4d] => Some(Order::Big),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
-        match self {
-            Order::Little => u16::from_le_bytes(bytes),
-            Order::Big => u16::from_be_bytes(bytes),
-        }
-    }
-
-    #[inline]
-    pub(super) fn u32(self, bytes: [u8; 4]) -> u32 {
-        match self {
-            Order::Little => u32::from_le_bytes(bytes),
-            Order::Big => u32::from_be_bytes(bytes),
-        }
-    }
-
-    fn i64(self, bytes: [u8; 8]) -> i64 {
-        match self {
-            Order::Little => i64::from_le_bytes(bytes),
-            Order::Big => i64::from_be_bytes(bytes),
-        }
-    }
-}
 
 /// The unit of an interface's times (section 4.2, option `if_tsresol`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

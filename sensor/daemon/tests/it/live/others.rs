@@ -124,7 +124,8 @@ error: two: it takes VLAN tags out of frames, so that VLANs would look alike (rx
     shell(&format!("ip -n {sensor} link set one up"));
     let doctor = wardline(&ground, &["doctor", "one", "two"]);
     assert!(!doctor.stdout.contains("one, rxvlan: it"), "{}", doctor.stdout);
-    let ran = run(["one", "two"], &policy, "/tmp/sensor");
+    let elsewhere = std::env::temp_dir().join("sensor");
+    let ran = run(["one", "two"], &policy, text(&elsewhere));
     assert!(ran.stderr.contains("mount -t bpf bpf"), "{}", ran.stderr);
     let bare = "setpriv --inh-caps=-all --bounding-set=-all";
     let policy_and_pin = format!("--policy {policy} --pin {}", text(&pin));

@@ -141,7 +141,7 @@ fn swapping(changes: &Mutex<Changes<'_>>, stop: &AtomicBool) -> Result<(), Failu
         membarrier(MembarrierCommand::Global)?;
         changes.lock().unwrap_or_else(PoisonError::into_inner).swap()?;
         // Back to the policy before, and on to the new one again: what neither fills needs not wait.
-        for _ in 0..2 {
+        for _ in 0..6 {
             std::thread::sleep(Duration::from_millis(1));
             changes.lock().unwrap_or_else(PoisonError::into_inner).turn();
         }

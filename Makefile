@@ -21,12 +21,13 @@ BPF_LINKER := 0.13.0
 BPF_LLVM := 22
 BPF_PACKAGES := rustc-web cargo-web libstd-rust-web-dev-bpf llvm-$(BPF_LLVM)-dev libpolly-$(BPF_LLVM)-dev zlib1g-dev libzstd-dev
 
-.PHONY: help setup setup-fastpath demo test mutants lint deny fuzz fmt clean
+.PHONY: help setup setup-fastpath demo test bench-fastpath mutants lint deny fuzz fmt clean
 
 help:
 	@echo "make demo   replay the recorded hospital and compare what is found with its labels"
 	echo "make test   the whole test suite"
 	echo "make mutants  proves that the comparison of the judge with the reference notices mistakes (minutes)"
+	echo "make bench-fastpath  measures the kernel half beside others, as root (three minutes after the build)"
 	echo "make lint   format, lints and licences only"
 	echo "make fmt    format the code"
 	echo "make clean  remove what was built"
@@ -128,6 +129,12 @@ test: setup lint fuzz
 	else
 		cargo test --workspace --locked --no-fail-fast
 	fi
+
+# Rows whose other program (xdp-filter, nft) is not installed say so. ROWS names some groups of rows (benches/README.md).
+bench-fastpath: setup
+	@cargo build --release --locked -p benches --bin fastpath
+	if [ "$$(id -u)" -eq 0 ]; then run=(); else run=(sudo); fi
+	$${run[@]+"$${run[@]}"} "$${CARGO_TARGET_DIR:-target}/release/fastpath" $(ROWS)
 
 # The comparison of the judge with the reference must go red for each mistake that is written into a copy of the judge.
 mutants: setup

@@ -5,6 +5,7 @@ use abi::device::DeviceType;
 use abi::table::{Action, Failure, Mode, Server};
 
 use crate::diagnostic::{Code, Mistake, Mistakes};
+use crate::expectation::{self, DraftExpectation};
 use crate::ports::PortSet;
 use crate::prefix::Prefix;
 use crate::scalar;
@@ -27,6 +28,7 @@ const TOP_KEYS: &[&str] = &[
     "allow",
     "deny",
     "quarantine",
+    "tests",
 ];
 const DEFAULT_KEYS: &[&str] = &["between", "within", "unassigned", "mode", "fail"];
 const SEGMENT_KEYS: &[&str] = &["match", "within", "life_critical", "fail", "trust", "description"];
@@ -41,7 +43,7 @@ const RULE_KEYS: &[&str] =
 pub(crate) const MODES: &[(&str, Mode)] =
     &[("observe", Mode::Observe), ("alert", Mode::Alert), ("enforce", Mode::Enforce)];
 /// The words of `between` and `within`.
-const ACTIONS: &[(&str, Action)] = &[("allow", Action::Allow), ("deny", Action::Deny)];
+pub(crate) const ACTIONS: &[(&str, Action)] = &[("allow", Action::Allow), ("deny", Action::Deny)];
 
 /// What happens to an access whose initiator or responder is in no segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,7 @@ pub(crate) struct Draft {
     pub(crate) pairs: Vec<DraftPair>,
     /// Segments that devices in quarantine may reach.
     pub(crate) refuges: Vec<Token<String>>,
+    pub(crate) expectations: Vec<DraftExpectation>,
 }
 
 /// The section `defaults`; what is not written is `None`.
@@ -188,6 +191,11 @@ impl Draft {
                     self.pairs.extend(pair(node, mistakes));
                 }
             }
+            "tests" => {
+                for node in items(entry, "tests", mistakes) {
+                    self.expectations.extend(expectation::read(node, mistakes));
+                }
+            }
             "quarantine" => {
                 for entry in scalar::entries(entry, "what holds in quarantine", mistakes) {
                     match entry.key.value.as_str() {
@@ -242,6 +250,9 @@ fn items(entry: Entry, what: &str, mistakes: &mut Mistakes<'_>) -> Vec<Node> {
             let message = format!("`{}` is a list of {what}", section.value);
             let help = match what {
                 "rules" => "begin each rule with `- `, as `- { id: ..., from: ..., to: ..., service: ... }`",
+                "tests" => {
+                    "begin each test with `- `, as `- { from: ..., to: ..., service: ..., expect: ... }`"
+                }
                 _ => "begin each pair with `- `, as `- { from: ..., to: ..., mode: ... }`",
             };
             mistakes.add(Mistake::new(Code::WrongType, entry.value.span, message).help(help.to_owned()));
@@ -305,7 +316,7 @@ fn meant<'k>(key: &'k str, keys: &[&'k str]) -> &'k str {
 }
 
 /// Reports a key that does not belong here.
-fn unknown_key(entry: &Entry, keys: &[&str], place: &str, mistakes: &mut Mistakes<'_>) {
+pub(crate) fn unknown_key(entry: &Entry, keys: &[&str], place: &str, mistakes: &mut Mistakes<'_>) {
     let key = entry.key.value.as_str();
     let help = if MATCH_KEYS.contains(&key) && keys == SEGMENT_KEYS {
         format!("write `match: {{ {key}: ... }}`")

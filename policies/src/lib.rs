@@ -20,13 +20,19 @@
 
 mod compile;
 mod diagnostic;
+mod difference;
 mod draft;
+mod expectation;
+mod explain;
 mod hash;
+mod matrix;
 mod ports;
 mod prefix;
+mod question;
 mod resolve;
 mod resolved;
 mod scalar;
+mod spans;
 mod standing;
 mod suggest;
 mod text;
@@ -42,14 +48,19 @@ use abi::state::{Identities, PlacedBy, State};
 use abi::table::{Access, Action, Full, Mode, RuleId, SegmentId, Tables};
 
 pub use diagnostic::{Code, Colour, Diagnostic, Diagnostics, Related, Severity};
+pub use difference::{Change, Difference, Kind, Move, Moved, TooDifferent, difference};
 pub use draft::{Criticality, Unassigned};
+pub use explain::{Asked, Decider, Explanation, Reason};
+pub use matrix::{Matrix, Pair, Part};
 pub use prefix::Prefix;
+pub use question::{Unknown, Who};
 pub use resolve::Segment;
 pub use resolved::{PlainPair, PlainPorts, PlainRule, Resolved, resolved};
 
 use compile::Trials;
 use diagnostic::{Mistake, Mistakes};
 use draft::Draft;
+use expectation::Bench;
 use ports::ServiceNames;
 use resolve::Policy;
 use text::{Span, Text};
@@ -107,10 +118,54 @@ pub struct Compiled {
 pub fn compile(sources: &[Source]) -> Result<Compiled, Diagnostics> {
     let texts = ordered(sources);
     let mut mistakes = Mistakes::new(&texts);
-    match program(&texts, &mut mistakes) {
+    let parts = program(&texts, &mut mistakes);
+    if let Some(parts) = &parts {
+        let bench = Bench::new(&parts.policy, &parts.program, &parts.identities);
+        parts
+            .policy
+            .expectations
+            .iter()
+            .filter_map(|test| bench.ask(test).err())
+            .for_each(|m| mistakes.add(m));
+    }
+    match parts {
         Some(parts) if mistakes.errors() == 0 => Ok(parts.compiled(&texts, mistakes.finish())),
         Some(_) | None => Err(mistakes.finish()),
     }
+}
+
+/// A test of a policy, asked.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// The name of the source where it stands.
+    pub file: String,
+    /// The line of its `expect`, counted from 1.
+    pub line: u32,
+    /// What it expects, in a line.
+    pub title: String,
+    /// Why it fails; `None` where it holds.
+    pub failure: Option<Diagnostic>,
+}
+
+/// Asks the tests of a policy, in the order of the files.
+///
+/// # Errors
+/// The policy has mistakes other than tests that fail.
+pub fn tested(sources: &[Source]) -> Result<Vec<Tested>, Diagnostics> {
+    let texts = ordered(sources);
+    let mut mistakes = Mistakes::new(&texts);
+    let parts = match program(&texts, &mut mistakes) {
+        Some(parts) if mistakes.errors() == 0 => parts,
+        Some(_) | None => return Err(mistakes.finish()),
+    };
+    let bench = Bench::new(&parts.policy, &parts.program, &parts.identities);
+    let one = |test: &expectation::Expectation| {
+        let mut failed = Mistakes::new(&texts);
+        bench.ask(test).err().into_iter().for_each(|mistake| failed.add(mistake));
+        let (file, line, _, _) = text::locate(&texts, test.span());
+        Tested { file, line, title: bench.title(test), failure: failed.finish().iter().next().cloned() }
+    };
+    Ok(parts.policy.expectations.iter().map(one).collect())
 }
 
 /// The texts in the order of their names.
@@ -124,6 +179,8 @@ fn ordered(sources: &[Source]) -> Vec<Text<'_>> {
 struct Parts {
     policy: Policy,
     program: compile::Program,
+    /// What the segments select.
+    identities: Box<Identities>,
 }
 
 fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
@@ -132,7 +189,8 @@ fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
     if mistakes.errors() > 0 {
         return None;
     }
-    if let Err((segment, full)) = place(&policy.segments, &Identities::boxed()) {
+    let identities = Identities::boxed();
+    if let Err((segment, full)) = place(&policy.segments, &identities) {
         let span = policy.declared.get(usize::from(segment.0.get()).wrapping_sub(1)).copied();
         mistakes.add(
             Mistake::new(
@@ -145,7 +203,7 @@ fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
         return None;
     }
     let program = compile::compile(&policy, mistakes)?;
-    Some(Parts { policy, program })
+    Some(Parts { policy, program, identities })
 }
 
 /// The draft of all texts; `None` where parts could not be read, so that what seems to be missing may be there.
@@ -180,7 +238,7 @@ fn draft(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Draft> {
 
 impl Parts {
     fn compiled(self, texts: &[Text<'_>], warnings: Diagnostics) -> Compiled {
-        let Parts { policy, program } = self;
+        let Parts { policy, program, .. } = self;
         let hash = hash::hash(&policy);
         let rule = |rule: resolve::ResolvedRule| {
             let (file, line, _, _) = text::locate(texts, rule.name.span);

@@ -102,12 +102,59 @@ impl PortSet {
         self
     }
 
+    /// Every port and protocol that there is.
+    pub(crate) fn full() -> PortSet {
+        let all = vec![PortRange { first: 0, last: u16::MAX }];
+        let protocols = (0..=u8::MAX).filter(|&number| number != TCP && number != UDP).collect();
+        PortSet { tcp: all.clone(), udp: all, protocols }
+    }
+
+    /// Whether every port of another set is in this one; both are canonical.
+    pub(crate) fn covers(&self, other: &PortSet) -> bool {
+        let within = |ours: &[PortRange], theirs: &[PortRange]| {
+            theirs
+                .iter()
+                .all(|range| ours.iter().any(|our| our.first <= range.first && range.last <= our.last))
+        };
+        within(&self.tcp, &other.tcp)
+            && within(&self.udp, &other.udp)
+            && other.protocols.iter().all(|number| self.protocols.contains(number))
+    }
+
+    /// What is in this set and not in the other one; both are canonical, and so is the result.
+    pub(crate) fn without(&self, other: &PortSet) -> PortSet {
+        let protocols = self.protocols.iter().copied().filter(|number| !other.protocols.contains(number));
+        PortSet {
+            tcp: cut(&self.tcp, &other.tcp),
+            udp: cut(&self.udp, &other.udp),
+            protocols: protocols.collect(),
+        }
+    }
+
     /// Both sets together.
     pub(crate) fn join(&mut self, other: &PortSet) {
         self.tcp.extend(&other.tcp);
         self.udp.extend(&other.udp);
         self.protocols.extend(&other.protocols);
     }
+}
+
+/// The first ranges without the second.
+fn cut(ranges: &[PortRange], away: &[PortRange]) -> Vec<PortRange> {
+    let mut left = Vec::new();
+    for range in ranges {
+        let mut next = u32::from(range.first);
+        for gone in away.iter().filter(|gone| gone.first <= range.last && range.first <= gone.last) {
+            if let (Ok(first), true) = (u16::try_from(next), next < u32::from(gone.first)) {
+                left.push(PortRange { first, last: gone.first.saturating_sub(1) });
+            }
+            next = next.max(u32::from(gone.last).saturating_add(1));
+        }
+        if let (Ok(first), true) = (u16::try_from(next), next <= u32::from(range.last)) {
+            left.push(PortRange { first, last: range.last });
+        }
+    }
+    left
 }
 
 fn merged(mut ranges: Vec<PortRange>) -> Vec<PortRange> {
@@ -234,8 +281,10 @@ fn flip_bit(words: &mut [u64], bit: usize) {
 
 /// What a port is called.
 pub(crate) struct ServiceNames {
-    /// Name and ports, the most special first.
+    /// Name and ports; the declared ones, then the known ones, the most special first.
     services: Vec<(String, PortSet)>,
+    /// How many of them are declared.
+    declared: usize,
 }
 
 impl ServiceNames {
@@ -248,14 +297,79 @@ impl ServiceNames {
             .collect();
         let order = |(name, ports): &(String, PortSet)| (ports.width(), name.clone());
         let mut services = declared;
+        let declared = services.len();
         services.sort_by_cached_key(order);
         known.sort_by_cached_key(order);
         services.append(&mut known);
-        ServiceNames { services }
+        ServiceNames { services, declared }
+    }
+
+    /// The ports of a service.
+    pub(crate) fn of_name(&self, name: &str) -> Option<&PortSet> {
+        self.services.iter().find(|(known, _)| known == name).map(|(_, ports)| ports)
+    }
+
+    /// The names of all services.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// A set of ports in words: services that it holds whole, the declared ones and the widest first, then what is left
+    /// as `tcp 80-90`; or what it does not hold, where that is less.
+    pub(crate) fn words(&self, ports: &PortSet) -> Vec<String> {
+        let rest = PortSet::full().without(ports);
+        if rest.is_empty() {
+            return vec!["any".to_owned()];
+        }
+        let (held, missing) = (self.listed(ports), self.listed(&rest));
+        if missing.len() < held.len() { vec![format!("any but {}", missing.join(", "))] } else { held }
+    }
+
+    fn listed(&self, ports: &PortSet) -> Vec<String> {
+        let mut left = ports.clone();
+        let mut words = Vec::new();
+        let (declared, known) =
+            self.services.split_at_checked(self.declared).unwrap_or((&self.services, &[]));
+        for (name, service) in declared.iter().rev().chain(known.iter().rev()) {
+            if !service.is_empty() && ports.covers(service) && left != left.without(service) {
+                left = left.without(service);
+                words.push(name.clone());
+            }
+        }
+        words.sort_unstable();
+        let range = |kind: &str, range: &PortRange| match (range.first, range.last) {
+            (first, last) if first == last => format!("{kind} {first}"),
+            (first, last) => format!("{kind} {first}-{last}"),
+        };
+        words.extend(left.tcp.iter().map(|ports| range("tcp", ports)));
+        words.extend(left.udp.iter().map(|ports| range("udp", ports)));
+        words.extend(protocol_words(&left.protocols));
+        words
     }
 
     pub(crate) fn find(&self, protocol: u8, port: u16) -> Option<&str> {
         self.services.iter().find(|(_, ports)| ports.contains(protocol, port)).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Protocols without ports by their names; many that have none in one word.
+fn protocol_words(protocols: &[u8]) -> Vec<String> {
+    const MANY: usize = 16;
+    if protocols.len() > MANY {
+        return vec![format!("{} protocols without ports", protocols.len())];
+    }
+    protocols.iter().map(|&number| protocol_word(number)).collect()
+}
+
+/// The name of a protocol, or its number.
+pub(crate) fn protocol_word(number: u8) -> String {
+    match number {
+        TCP => "tcp".to_owned(),
+        UDP => "udp".to_owned(),
+        _ => PROTOCOLS
+            .iter()
+            .find(|known| known.1 == number)
+            .map_or_else(|| format!("protocol {number}"), |known| known.0.to_owned()),
     }
 }
 

@@ -54,6 +54,13 @@ impl Prefix {
         self.bits <= other.bits && self.contains(other.ip)
     }
 
+    /// The address after the last one of the prefix, in the same family.
+    pub(crate) fn next(self) -> Option<Ip> {
+        let last = u128::from_be_bytes(self.ip.0) | !mask(self.bits);
+        let next = Ip(last.checked_add(1)?.to_be_bytes());
+        (next.as_v4().is_some() == self.ip.as_v4().is_some()).then_some(next)
+    }
+
     /// Reads `10.0.0.0/24`, `10.0.0.5`, `fd00::/48`.
     pub(crate) fn read(text: &str, span: Span, mistakes: &mut Mistakes<'_>) -> Option<Prefix> {
         let (address, length) = match text.split_once('/') {

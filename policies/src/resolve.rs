@@ -10,6 +10,7 @@ use abi::table::{Action, Failure, Mode, RuleId, SEGMENTS, SegmentId, Server};
 
 use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::draft::{Criticality, Draft, DraftPair, DraftRule, DraftSegment, Side, Unassigned};
+use crate::expectation::{self, Expectation};
 use crate::ports::{KNOWN, PortSet, has_bit, set_bit};
 use crate::prefix::{self, Prefix};
 use crate::standing;
@@ -106,6 +107,8 @@ pub(crate) struct Policy {
     pub(crate) pairs: Vec<ResolvedPair>,
     /// The segments that devices in quarantine may reach.
     pub(crate) refuges: SegmentSet,
+    /// What the policy says of itself.
+    pub(crate) expectations: Vec<Expectation>,
 }
 
 /// Looks up every name. What is reported makes the result one that must not be used.
@@ -145,17 +148,18 @@ pub(crate) fn resolve(draft: Draft, mistakes: &mut Mistakes<'_>) -> Policy {
     let (rules, sets) = rules(draft.rules, &names, internet, mistakes);
     let pairs = pairs(&draft.pairs, &names, internet, mistakes);
     let refuges = named(&draft.refuges, &names, mistakes);
+    let expectations = expectation::resolve(draft.expectations, &names, &rules, mistakes);
     let mut services: Vec<(String, PortSet)> =
         names.services.into_iter().map(|(name, (ports, _))| (name, ports)).collect();
     services.sort_unstable();
-    Policy { defaults, segments, declared, services, sets, rules, pairs, refuges }
+    Policy { defaults, segments, declared, services, sets, rules, pairs, refuges, expectations }
 }
 
 /// What is declared, by name, with the place.
 #[derive(Default)]
-struct Names {
-    segments: HashMap<String, (usize, Span)>,
-    services: HashMap<String, (PortSet, Span)>,
+pub(crate) struct Names {
+    pub(crate) segments: HashMap<String, (usize, Span)>,
+    pub(crate) services: HashMap<String, (PortSet, Span)>,
 }
 
 fn declare<T>(
@@ -228,7 +232,7 @@ fn values<T: Copy + Ord>(tokens: &[Token<T>]) -> Vec<T> {
     sorted(tokens.iter().map(|token| token.value).collect())
 }
 
-fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
+pub(crate) fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values.sort_unstable();
     values.dedup();
     values
@@ -303,7 +307,7 @@ fn rules(
             declare(&mut ids, draft.id.clone(), (), "rule", mistakes);
         }
         let (from, to) = sides(&draft, names, internet, mistakes);
-        let ports = rule_ports(&draft, names, mistakes);
+        let ports = asked_ports(&draft.services, &draft.inline, names, mistakes);
         let next = known.len();
         let ports = ports.map_or(Ports::Any, |set| Ports::Set(*known.entry(set).or_insert(next)));
         let Some(id) = u16::try_from(rules.len().saturating_add(1)).ok().and_then(RuleId::new) else {
@@ -404,7 +408,7 @@ fn named(tokens: &[Token<String>], names: &Names, mistakes: &mut Mistakes<'_>) -
     set
 }
 
-fn unknown_segment(token: &Token<String>, names: &Names) -> Mistake {
+pub(crate) fn unknown_segment(token: &Token<String>, names: &Names) -> Mistake {
     let name = token.value.as_str();
     let help = match name {
         "unassigned" => Some("devices in no segment follow `defaults: { unassigned: ... }`".to_owned()),
@@ -419,11 +423,16 @@ fn unknown_segment(token: &Token<String>, names: &Names) -> Mistake {
     Mistake::new(Code::UnknownSegment, token.span, message).help(help)
 }
 
-/// The ports of all services of a rule together; `None` is every port.
-fn rule_ports(rule: &DraftRule, names: &Names, mistakes: &mut Mistakes<'_>) -> Option<PortSet> {
-    let mut ports = rule.inline.clone();
+/// The ports of all services that are asked for together; `None` is every port.
+pub(crate) fn asked_ports(
+    services: &[Token<String>],
+    inline: &PortSet,
+    names: &Names,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<PortSet> {
+    let mut ports = inline.clone();
     let mut any = false;
-    for token in &rule.services {
+    for token in services {
         let declared = names.services.get(&token.value).map(|(ports, _)| ports.clone());
         let known = || KNOWN.iter().find(|known| known.0 == token.value).map(PortSet::known);
         match declared.or_else(known) {

@@ -149,6 +149,18 @@ pub(crate) fn declared_name(
 
 /// The MAC address of a device.
 pub(crate) fn mac(text: &str, span: Span, mistakes: &mut Mistakes<'_>) -> Option<Mac> {
+    let cause = match mac_of(text) {
+        Some(mac) if mac.is_none() => "the MAC address of all zeros is no device".to_owned(),
+        Some(mac) if mac.is_group() => format!("`{mac}` is a group address: no device sends from it"),
+        Some(mac) => return Some(mac),
+        None => format!("`{text}` is not a MAC address"),
+    };
+    mistakes.add(Mistake::new(Code::Mac, span, cause).help("write it as `00:1a:2b:3c:4d:5e`".to_owned()));
+    None
+}
+
+/// A MAC address in one of its three spellings.
+pub(crate) fn mac_of(text: &str) -> Option<Mac> {
     let digits: Vec<char> = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
     let spelled = match text.chars().find(|c| !c.is_ascii_hexdigit()) {
         Some(separator @ (':' | '-')) => text.split(separator).all(|part| part.len() == 2),
@@ -161,15 +173,7 @@ pub(crate) fn mac(text: &str, span: Span, mistakes: &mut Mistakes<'_>) -> Option
         *octet = u8::from_str_radix(&hex, 16).ok()?;
         Some(())
     });
-    let found = (spelled && digits.len() == 12 && read.is_some()).then_some(Mac(octets));
-    let cause = match found {
-        Some(mac) if mac.is_none() => "the MAC address of all zeros is no device".to_owned(),
-        Some(mac) if mac.is_group() => format!("`{mac}` is a group address: no device sends from it"),
-        Some(mac) => return Some(mac),
-        None => format!("`{text}` is not a MAC address"),
-    };
-    mistakes.add(Mistake::new(Code::Mac, span, cause).help("write it as `00:1a:2b:3c:4d:5e`".to_owned()));
-    None
+    (spelled && digits.len() == 12 && read.is_some()).then_some(Mac(octets))
 }
 
 /// A VLAN number.

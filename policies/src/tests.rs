@@ -16,7 +16,7 @@ fn one(text: &str) -> Result<Compiled, Diagnostics> {
 }
 
 /// A policy that compiles, whatever its warnings.
-fn right(text: &str) -> Compiled {
+pub(crate) fn right(text: &str) -> Compiled {
     match one(text) {
         Ok(compiled) => compiled,
         Err(mistakes) => panic!("{mistakes}"),

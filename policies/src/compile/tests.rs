@@ -285,11 +285,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn the_tables_say_what_the_policy_says_and_exactly_the_silent_rules_are_warned_of(sketch in sketch()) {
+    fn the_tables_and_explanations_say_what_the_policy_says_and_exactly_the_silent_rules_are_warned_of(sketch in sketch()) {
         let policy = match compile(&sketch.sources()) {
             Ok(policy) => policy,
             Err(mistakes) => return Err(TestCaseError::fail(format!("{mistakes}\n{}", sketch.text()))),
         };
+        let resolved = crate::resolved(&sketch.sources()).map_err(|mistakes| TestCaseError::fail(mistakes.to_string()))?;
         let number = |segment: usize| SegmentId::new(u8::try_from(segment).unwrap());
         // One port on each side of every edge: no range of the sketch can tell more apart.
         let ports: Vec<u16> = EDGES.iter().flat_map(|&edge| [edge - 1, edge, edge.saturating_add(1)]).collect();
@@ -303,6 +304,15 @@ proptest! {
                         service: policy.tables.class(protocol, port),
                     };
                     let (cell, trial) = sketch.reads(from, to, protocol, port);
+                    let asked = crate::Asked { from: number(from), to: number(to), protocol, port };
+                    let explained = resolved.explain(asked);
+                    let decider = match explained.decider {
+                        crate::Decider::Rule(rule) => Some(rule),
+                        crate::Decider::Between | crate::Decider::Within | crate::Decider::Unassigned => None,
+                    };
+                    prop_assert_eq!((explained.cell, decider), (cell, cell.rule), "{:?}\n{}", asked, sketch.text());
+                    let told = explained.others.len() + usize::from(decider.is_some());
+                    prop_assert_eq!(told, sketch.rules.len());
                     heard.extend(cell.rule);
                     heard.extend(trial);
                     let says = (policy.tables.decide(access), policy.rule_on_trial(access));

@@ -99,7 +99,7 @@ fn read_source(path: &Path) -> Result<Source, Failure> {
     }
 }
 
-const fn colour(color: Color) -> Colour {
+pub(crate) const fn colour(color: Color) -> Colour {
     match color {
         Color::On => Colour::Ansi,
         Color::Off => Colour::Plain,
@@ -118,7 +118,7 @@ fn rows(outcome: &Result<Compiled, Diagnostics>) -> Value {
     })
 }
 
-fn row(diagnostic: &Diagnostic) -> Value {
+pub(crate) fn row(diagnostic: &Diagnostic) -> Value {
     let severity = match diagnostic.severity {
         policies::Severity::Error => "error",
         policies::Severity::Warning => "warning",

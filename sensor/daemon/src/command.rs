@@ -21,6 +21,14 @@ pub enum Request {
     Learn(Learn),
     /// Diagnostics of policy files.
     PolicyCheck(Check),
+    /// The tests of a policy.
+    PolicyTest(PolicyFiles),
+    /// Why an access is decided as it is.
+    PolicyExplain(ExplainAccess),
+    /// Who may reach whom.
+    PolicyMatrix(PolicyMatrix),
+    /// What a change of policy changes.
+    PolicyDiff(PolicyDiff),
     /// Live traffic.
     Run(Run),
     /// What an earlier run left is taken away.
@@ -131,6 +139,56 @@ pub struct Check {
     pub color: Color,
 }
 
+/// `wardline policy test`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFiles {
+    /// Policy files or folders; at least one. Together they are one policy.
+    pub paths: Vec<PathBuf>,
+    /// How the result is printed.
+    pub form: Form,
+    /// Whether stdout may have colours.
+    pub color: Color,
+}
+
+/// `wardline policy explain FROM TO SERVICE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainAccess {
+    /// A policy file or folder.
+    pub policy: PathBuf,
+    /// Who begins, as it was typed.
+    pub from: String,
+    /// Who answers, as it was typed.
+    pub to: String,
+    /// What is asked for, as it was typed.
+    pub service: String,
+    /// Whether rules are shown that are far from the question.
+    pub all: bool,
+    /// How the result is printed.
+    pub form: Form,
+}
+
+/// `wardline policy matrix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyMatrix {
+    /// Policy files or folders; at least one. Together they are one policy.
+    pub paths: Vec<PathBuf>,
+    /// The file for the drawing.
+    pub svg: Option<PathBuf>,
+    /// How the result is printed.
+    pub form: Form,
+}
+
+/// `wardline policy diff`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyDiff {
+    /// A policy file or folder: what holds before.
+    pub old: PathBuf,
+    /// A policy file or folder: what holds after.
+    pub new: PathBuf,
+    /// How the result is printed.
+    pub form: Form,
+}
+
 /// A span of capture time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -229,10 +287,36 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
         Verb::Doctor(typed) => {
             Request::Doctor(Doctor { interfaces: typed.interfaces, form: form(typed.json) })
         }
-        Verb::Policy(Policy::Check(typed)) => {
+        Verb::Policy(typed) => policy(typed, color)?,
+    })
+}
+
+fn policy(typed: Policy, color: Color) -> Result<Request, clap::Error> {
+    Ok(match typed {
+        Policy::Check(typed) => {
             Request::PolicyCheck(Check { paths: typed.paths, form: form(typed.json), color })
         }
+        Policy::Test(typed) => {
+            Request::PolicyTest(PolicyFiles { paths: typed.paths, form: form(typed.json), color })
+        }
+        Policy::Explain(typed) => explain(typed)?,
+        Policy::Matrix(typed) => {
+            Request::PolicyMatrix(PolicyMatrix { paths: typed.paths, svg: typed.svg, form: form(typed.json) })
+        }
+        Policy::Diff(typed) => {
+            Request::PolicyDiff(PolicyDiff { old: typed.old, new: typed.new, form: form(typed.json) })
+        }
     })
+}
+
+fn explain(typed: typed::Explain) -> Result<Request, clap::Error> {
+    let wrong = |text: &str| mistake("policy", ErrorKind::WrongNumberOfValues, text);
+    let [from, to, service] = <[String; 3]>::try_from(typed.words).map_err(|_words| {
+        wrong("name who begins, who answers and the service: explain --policy PATH FROM TO SERVICE")
+    })?;
+    let Some(policy) = typed.policy else { return Err(wrong("name the policy with --policy")) };
+    let form = form(typed.json);
+    Ok(Request::PolicyExplain(ExplainAccess { policy, from, to, service, all: typed.all, form }))
 }
 
 fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {

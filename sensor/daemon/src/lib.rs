@@ -13,6 +13,7 @@ mod harmless;
 pub mod interrupt;
 pub mod learn;
 mod overwrite;
+mod policy;
 pub mod progress;
 pub mod replay;
 mod run;
@@ -33,6 +34,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::Replay(request) => replay::run(&request),
         Request::Learn(request) => learn::run(&request),
         Request::PolicyCheck(request) => check::run(&request),
+        Request::PolicyTest(request) => policy::ask::run(&request),
+        Request::PolicyExplain(request) => policy::explain::run(&request),
+        Request::PolicyMatrix(request) => policy::matrix::run(&request),
+        Request::PolicyDiff(request) => policy::diff::run(&request),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
         Request::Doctor(request) => doctor::run(&request),

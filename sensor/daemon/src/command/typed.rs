@@ -53,6 +53,41 @@ All files given are one policy. Of a folder, the files *.yaml and *.yml are read
 
 Exit codes: 0 the policy is valid, 2 a file cannot be read, 3 the policy is invalid";
 
+const TEST_EXAMPLES: &str = "\
+Examples:
+  wardline policy test policies/
+
+Tests stand in the policy itself, under `tests:`. `check` runs them too: a policy whose tests fail is invalid.
+
+Exit codes: 0 all tests hold, 1 a test failed, 2 a file cannot be read, 3 the policy is invalid otherwise";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  wardline policy explain --policy policies/ pumps ehr https
+      Whether pumps reach the EHR, and why
+  wardline policy explain --policy ward.yaml 10.30.2.17 10.30.1.20 udp/24105
+      The same for two addresses and a port
+
+An address is in the segment of its longest prefix; on the wire, MAC addresses, VLANs and device classes count too.
+
+Exit codes: 0 explained, 2 a file cannot be read or a word means nothing in the policy, 3 the policy is invalid";
+
+const MATRIX_EXAMPLES: &str = "\
+Examples:
+  wardline policy matrix policies/
+  wardline policy matrix --svg matrix.svg policies/
+
+Exit codes: 0 done, 2 a file cannot be read or written, 3 the policy is invalid";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  wardline policy diff policies/ proposed/
+
+Both policies are compared by what they mean, for every device, port and protocol: a rule that is written differently and \
+says the same is no difference.
+
+Exit codes: 0 they decide alike, 1 they differ, 2 a file cannot be read, 3 a policy is invalid";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   wardline run --mode span --interface eth1 --policy policies/
@@ -162,6 +197,71 @@ pub(super) struct Learn {
 pub(super) enum Policy {
     /// Show every mistake in policy files, with its place and a remedy
     Check(Check),
+    /// Run the tests that stand in a policy
+    Test(Test),
+    /// Say which rule decides on an access, and why the others do not
+    Explain(Explain),
+    /// Show who may reach whom, and draw it
+    Matrix(Matrix),
+    /// Show what a change of policy opens, closes and moves
+    Diff(Diff),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = TEST_EXAMPLES)]
+pub(super) struct Test {
+    /// Policy files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are typed or not")]
+pub(super) struct Explain {
+    /// Who begins, who answers (segments, IP or MAC addresses) and over what (a service, tcp/443, icmp)
+    #[arg(required = true, value_names = ["FROM", "TO", "SERVICE"], num_args = 1..=3)]
+    pub(super) words: Vec<String>,
+    /// The policy: a YAML file, or a folder of them
+    #[arg(long, value_name = "PATH")]
+    pub(super) policy: Option<PathBuf>,
+    /// Show every rule that does not decide, however far it is from the question
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MATRIX_EXAMPLES)]
+pub(super) struct Matrix {
+    /// Policy files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Draw it into this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) svg: Option<PathBuf>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(super) struct Diff {
+    /// What holds before: a policy file, or a folder of them
+    #[arg(value_name = "OLD")]
+    pub(super) old: PathBuf,
+    /// What holds after
+    #[arg(value_name = "NEW")]
+    pub(super) new: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,10 @@ fn help_is_data_and_a_success() {
         ("run", &["run", "--help"]),
         ("doctor", &["doctor", "--help"]),
         ("policy-check", &["policy", "check", "--help"]),
+        ("policy-test", &["policy", "test", "--help"]),
+        ("policy-explain", &["policy", "explain", "--help"]),
+        ("policy-matrix", &["policy", "matrix", "--help"]),
+        ("policy-diff", &["policy", "diff", "--help"]),
     ] {
         let ran = wardline(arguments, b"");
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{name}");

@@ -18,6 +18,7 @@ mod help;
 mod interrupted;
 mod live;
 mod phi;
+mod policy;
 mod read;
 mod refusals;
 mod run;

@@ -1,0 +1,74 @@
+//! `wardline policy test|explain|matrix|diff`: what policies say, asked and compared.
+
+pub(crate) mod ask;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod matrix;
+
+use crate::check::read_sources;
+use crate::exit::Failure;
+use crate::harmless;
+use abi::table::{Action, Cell, Mode};
+use policies::Source;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// The sources of all paths: together they are one policy.
+fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    let mut sources = Vec::new();
+    for path in paths {
+        sources.extend(read_sources(path)?);
+    }
+    Ok(sources)
+}
+
+/// Writes text for people to stdout; words of a policy cannot steer the terminal.
+fn print(text: &str) -> Result<(), Failure> {
+    write(harmless::page(text).as_bytes())
+}
+
+/// Writes a JSON document to stdout.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    write(format!("{value}\n").as_bytes())
+}
+
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let written = std::io::stdout().lock().write_all(bytes);
+    written.map_err(|error| Failure::writing("standard output", error))
+}
+
+/// Adds a line to a page.
+fn line(page: &mut String, line: &str) {
+    page.push_str(line);
+    page.push('\n');
+}
+
+/// Adds text to a page.
+fn add(page: &mut String, text: &str) {
+    page.push_str(text);
+}
+
+const fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "allow",
+        Action::Deny => "deny",
+    }
+}
+
+const fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Alert => "alert",
+        Mode::Enforce => "enforce",
+    }
+}
+
+/// A verdict as a person says it.
+const fn outcome(cell: Cell) -> &'static str {
+    match (cell.action, cell.mode) {
+        (Action::Allow, _) => "allowed",
+        (Action::Deny, Mode::Enforce) => "denied and dropped",
+        (Action::Deny, Mode::Alert) => "denied, told and not dropped (mode alert)",
+        (Action::Deny, Mode::Observe) => "denied, counted and not dropped (mode observe)",
+    }
+}

@@ -52,6 +52,7 @@ pub use difference::{Change, Difference, Kind, Move, Moved, TooDifferent, differ
 pub use draft::{Criticality, Unassigned};
 pub use explain::{Asked, Decider, Explanation, Reason};
 pub use matrix::{Matrix, Pair, Part};
+pub use ports::known_service;
 pub use prefix::Prefix;
 pub use question::{Unknown, Who};
 pub use resolve::Segment;

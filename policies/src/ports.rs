@@ -49,6 +49,12 @@ pub(crate) const KNOWN: &[Known] = &[
     ("syslog", &[6514], &[514], &[]),
 ];
 
+/// The service known without declaration that a port or protocol belongs to; the one with the fewest ports.
+pub fn known_service(protocol: u8, port: u16) -> Option<&'static str> {
+    let holds = KNOWN.iter().filter(|known| PortSet::known(known).contains(protocol, port));
+    holds.min_by_key(|known| PortSet::known(known).width()).map(|known| known.0)
+}
+
 /// Ports from the first to the last, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PortRange {

@@ -29,6 +29,10 @@ pub enum Request {
     PolicyMatrix(PolicyMatrix),
     /// What a change of policy changes.
     PolicyDiff(PolicyDiff),
+    /// What a policy would cut.
+    PolicyImpact(PolicyImpact),
+    /// A policy from what was talked.
+    PolicyLearn(PolicyLearn),
     /// Live traffic.
     Run(Run),
     /// What an earlier run left is taken away.
@@ -189,6 +193,36 @@ pub struct PolicyDiff {
     pub form: Form,
 }
 
+/// `wardline policy impact`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyImpact {
+    /// A policy file or folder: what is proposed.
+    pub policy: PathBuf,
+    /// A policy file or folder: what holds now; what it denies is not told.
+    pub before: Option<PathBuf>,
+    /// Captures, or one folder that a replay wrote; at least one.
+    pub over: Vec<PathBuf>,
+    /// The frames or flows that count.
+    pub span: Span,
+    /// How the result is printed.
+    pub form: Form,
+    /// Whether stderr is silent but for errors.
+    pub quiet: Quiet,
+}
+
+/// `wardline policy learn`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyLearn {
+    /// Captures, or one folder that a replay wrote; at least one.
+    pub paths: Vec<PathBuf>,
+    /// The frames or flows that count.
+    pub span: Span,
+    /// The file to write; none for stdout.
+    pub out: Option<PathBuf>,
+    /// Whether stderr is silent but for errors.
+    pub quiet: Quiet,
+}
+
 /// A span of capture time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -287,11 +321,11 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
         Verb::Doctor(typed) => {
             Request::Doctor(Doctor { interfaces: typed.interfaces, form: form(typed.json) })
         }
-        Verb::Policy(typed) => policy(typed, color)?,
+        Verb::Policy(typed) => policy(typed, quiet, color)?,
     })
 }
 
-fn policy(typed: Policy, color: Color) -> Result<Request, clap::Error> {
+fn policy(typed: Policy, quiet: Quiet, color: Color) -> Result<Request, clap::Error> {
     Ok(match typed {
         Policy::Check(typed) => {
             Request::PolicyCheck(Check { paths: typed.paths, form: form(typed.json), color })
@@ -306,6 +340,20 @@ fn policy(typed: Policy, color: Color) -> Result<Request, clap::Error> {
         Policy::Diff(typed) => {
             Request::PolicyDiff(PolicyDiff { old: typed.old, new: typed.new, form: form(typed.json) })
         }
+        Policy::Impact(typed) => Request::PolicyImpact(PolicyImpact {
+            policy: typed.policy,
+            before: typed.before,
+            over: typed.over,
+            span: span(typed.from, typed.to, "policy")?,
+            form: form(typed.json),
+            quiet,
+        }),
+        Policy::Learn(typed) => Request::PolicyLearn(PolicyLearn {
+            paths: typed.paths,
+            span: span(typed.from, typed.to, "policy")?,
+            out: typed.out,
+            quiet,
+        }),
     })
 }
 

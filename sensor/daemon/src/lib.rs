@@ -15,6 +15,7 @@ pub mod learn;
 mod overwrite;
 mod policy;
 pub mod progress;
+mod recorded;
 pub mod replay;
 mod run;
 mod sink;
@@ -38,6 +39,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::PolicyExplain(request) => policy::explain::run(&request),
         Request::PolicyMatrix(request) => policy::matrix::run(&request),
         Request::PolicyDiff(request) => policy::diff::run(&request),
+        Request::PolicyImpact(request) => policy::impact::run(&request),
+        Request::PolicyLearn(request) => policy::learn::run(&request),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
         Request::Doctor(request) => doctor::run(&request),

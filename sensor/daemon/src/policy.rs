@@ -1,8 +1,10 @@
-//! `wardline policy test|explain|matrix|diff`: what policies say, asked and compared.
+//! `wardline policy test|explain|matrix|diff|impact|learn`: what policies say, asked, compared, and tried on what was talked.
 
 pub(crate) mod ask;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod impact;
+pub(crate) mod learn;
 pub(crate) mod matrix;
 
 use crate::check::read_sources;

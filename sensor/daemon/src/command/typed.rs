@@ -88,6 +88,29 @@ says the same is no difference.
 
 Exit codes: 0 they decide alike, 1 they differ, 2 a file cannot be read, 3 a policy is invalid";
 
+const IMPACT_EXAMPLES: &str = "\
+Examples:
+  wardline policy impact proposed/ --over out/
+      What the proposed policy would cut of the flows that a replay recorded in out/
+  wardline policy impact proposed/ --before policies/ --over monday.pcapng.zst tuesday.pcapng.zst
+      What it would cut that today's policy does not
+
+Every device pair, service and port that was talked is put before the judge that the sensor runs.
+
+Exit codes: 0 nothing would be cut, 1 something would, 2 an input cannot be read, 3 a policy is invalid, 130 and 143 a \
+signal ended the reading";
+
+const POLICY_LEARN_EXAMPLES: &str = "\
+Examples:
+  wardline policy learn monday.pcapng.zst --out draft.yaml
+  wardline replay week.pcapng --baseline site.baseline --out out/ && wardline policy learn out/ --out draft.yaml
+      Leave out what incidents accuse
+
+The draft only observes. Read it, mend it, and try it with `wardline policy impact` on another record.
+
+Exit codes: 0 done, 2 an input cannot be read or the draft not be written, 4 the draft may not be written, 130 and 143 a \
+signal ended the reading";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   wardline run --mode span --interface eth1 --policy policies/
@@ -205,6 +228,50 @@ pub(super) enum Policy {
     Matrix(Matrix),
     /// Show what a change of policy opens, closes and moves
     Diff(Diff),
+    /// Show what a policy would cut of what was talked
+    Impact(Impact),
+    /// Draft a policy from what was talked
+    Learn(PolicyLearn),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = IMPACT_EXAMPLES)]
+pub(super) struct Impact {
+    /// What is proposed: a policy file, or a folder of them
+    #[arg(value_name = "POLICY")]
+    pub(super) policy: PathBuf,
+    /// Captures, or the folder that `wardline replay --out` wrote
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub(super) over: Vec<PathBuf>,
+    /// What holds now: tell only what it does not deny already
+    #[arg(long, value_name = "PATH")]
+    pub(super) before: Option<PathBuf>,
+    /// Leave out what began before this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) from: Option<Timestamp>,
+    /// Leave out what began at and after this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) to: Option<Timestamp>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = POLICY_LEARN_EXAMPLES)]
+pub(super) struct PolicyLearn {
+    /// Captures, or the folder that `wardline replay --out` wrote
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Write the draft to this file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Leave out what began before this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) from: Option<Timestamp>,
+    /// Leave out what began at and after this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) to: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]

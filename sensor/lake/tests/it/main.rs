@@ -1,0 +1,7 @@
+//! Records, and what policies and drafts make of them.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod draft;
+mod impact;
+mod record;
+mod talk;

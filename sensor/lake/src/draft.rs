@@ -172,6 +172,7 @@ fn scanners(record: &Record) -> BTreeSet<DeviceKey> {
 }
 
 /// Which segment each device is drafted into.
+#[derive(Default)]
 pub(crate) struct Profiles {
     /// By device; what is outside is in none of them.
     names: BTreeMap<DeviceKey, String>,
@@ -179,14 +180,21 @@ pub(crate) struct Profiles {
     pub(crate) classes: BTreeMap<&'static str, (DeviceType, BTreeSet<DeviceKey>)>,
     /// Segments of devices whose type is not known, by network.
     pub(crate) networks: BTreeMap<String, BTreeSet<DeviceKey>>,
+    /// The addresses of devices that were seen from beyond a router, where their MAC addresses are not.
+    pub(crate) routed: BTreeMap<DeviceKey, BTreeSet<Ip>>,
 }
 
 impl Profiles {
     fn of(record: &Record) -> Profiles {
-        let mut profiles =
-            Profiles { names: BTreeMap::new(), classes: BTreeMap::new(), networks: BTreeMap::new() };
+        let mut profiles = Profiles::default();
         for side in record.accesses.iter().flat_map(|access| [access.client, access.server]) {
-            if is_group(side) || !side.ip.is_internal() || profiles.names.contains_key(&side.device) {
+            if is_group(side) || !side.ip.is_internal() {
+                continue;
+            }
+            if side.device != DeviceKey::Mac(side.mac) {
+                profiles.routed.entry(side.device).or_default().insert(side.ip);
+            }
+            if profiles.names.contains_key(&side.device) {
                 continue;
             }
             let name = match record.classes.get(&side.device) {

@@ -104,13 +104,9 @@ fn segments(profiles: &Profiles, style: Style) -> Vec<String> {
                 DeviceKey::Ip(_) => None,
             })
             .collect();
-        let addresses: Vec<String> = devices
-            .iter()
-            .filter_map(|device| match device {
-                DeviceKey::Ip(ip) => Some(format!("\"{ip}\"")),
-                DeviceKey::Mac(_) => None,
-            })
-            .collect();
+        let routed = devices.iter().filter_map(|device| profiles.routed.get(device)).flatten();
+        let addresses: BTreeSet<String> = routed.map(|ip| format!("\"{ip}\"")).collect();
+        let addresses: Vec<String> = addresses.into_iter().collect();
         lines.extend(list("mac", &macs));
         lines.extend(list("ip", &addresses));
     }

@@ -17,8 +17,8 @@ pub(super) struct Court {
 }
 
 impl Court {
-    /// Puts a policy in force and places the devices of the record that it selects by class, as a replay does: by their own
-    /// address beyond a router, else by MAC address.
+    /// Puts a policy in force and places the devices of the record that it selects by class, as a replay does: by MAC
+    /// address, and by IP address, for a device may be seen from beyond a router too.
     pub(super) fn of(policy: &Compiled, record: &Record) -> Court {
         let state = State::boxed();
         // A compiled policy fits an empty state. Devices that find no room stay where their address is.
@@ -33,11 +33,12 @@ impl Court {
             }
             let class = record.classes.get(&side.device).copied();
             if let Some(segment) = class.and_then(|class| policy.segment_for_class(class)) {
-                let placed = match side.device {
-                    DeviceKey::Mac(mac) => identities.place_mac(mac, segment, PlacedBy::Class),
-                    DeviceKey::Ip(ip) => identities.place_address(ip, segment),
-                };
-                full = full.saturating_add(u64::from(placed.is_err()));
+                if let DeviceKey::Mac(mac) = side.device {
+                    full = full.saturating_add(u64::from(
+                        identities.place_mac(mac, segment, PlacedBy::Class).is_err(),
+                    ));
+                }
+                full = full.saturating_add(u64::from(identities.place_address(side.ip, segment).is_err()));
             }
         }
         state.publish();

@@ -147,6 +147,13 @@ pub struct Related {
     excerpt: Excerpt,
 }
 
+impl Related {
+    /// As [`Diagnostic::end_column`].
+    pub fn end_column(&self) -> u32 {
+        self.excerpt.end_column(self.column)
+    }
+}
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -170,6 +177,12 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// The column behind the last character of the place, in characters, counted from 1; the column itself where nothing
+    /// stands at the place.
+    pub fn end_column(&self) -> u32 {
+        self.excerpt.end_column(self.column)
+    }
+
     /// The message with the source line, a caret under the place, and the fix.
     pub fn render(&self, colour: Colour) -> String {
         let level = match self.severity {

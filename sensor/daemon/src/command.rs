@@ -126,7 +126,7 @@ pub struct Check {
     /// Policy files or folders; at least one.
     pub paths: Vec<PathBuf>,
     /// How diagnostics are printed.
-    pub form: Form,
+    pub form: Report,
     /// Whether stdout may have colours.
     pub color: Color,
 }
@@ -155,6 +155,17 @@ pub enum Form {
     Text,
     /// For programs.
     Json,
+}
+
+/// The form of diagnostics on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For programs that show findings in source code: SARIF 2.1.0.
+    Sarif,
 }
 
 /// Whether notes and progress are kept from stderr.
@@ -230,7 +241,8 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
             Request::Doctor(Doctor { interfaces: typed.interfaces, form: form(typed.json) })
         }
         Verb::Policy(Policy::Check(typed)) => {
-            Request::PolicyCheck(Check { paths: typed.paths, form: form(typed.json), color })
+            let form = report(typed.format, typed.json);
+            Request::PolicyCheck(Check { paths: typed.paths, form, color })
         }
     })
 }
@@ -291,6 +303,14 @@ fn span(from: Option<Timestamp>, to: Option<Timestamp>, verb: &str) -> Result<Sp
 
 const fn form(json: bool) -> Form {
     if json { Form::Json } else { Form::Text }
+}
+
+const fn report(format: typed::Report, json: bool) -> Report {
+    match (format, json) {
+        (_, true) | (typed::Report::Json, false) => Report::Json,
+        (typed::Report::Text, false) => Report::Text,
+        (typed::Report::Sarif, false) => Report::Sarif,
+    }
 }
 
 fn mistake(verb: &str, kind: ErrorKind, text: &str) -> clap::Error {

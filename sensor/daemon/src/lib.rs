@@ -16,6 +16,7 @@ mod overwrite;
 pub mod progress;
 pub mod replay;
 mod run;
+mod sarif;
 mod sink;
 pub mod time;
 mod whole;

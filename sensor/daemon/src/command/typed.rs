@@ -48,6 +48,8 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   wardline policy check policies/
   wardline policy check --json ward.yaml
+  wardline policy check --format sarif policies/ > policy.sarif
+      For a code review: the results stand beside the lines
 
 All files given are one policy. Of a folder, the files *.yaml and *.yml are read, in the order of their names.
 
@@ -170,9 +172,19 @@ pub(super) struct Check {
     /// Policy files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Print the diagnostics as JSON
-    #[arg(long)]
+    /// How to print the diagnostics: for people, as a JSON object, or as SARIF 2.1.0 for code review
+    #[arg(long, value_enum, default_value_t = Report::Text, value_name = "FORM")]
+    pub(super) format: Report,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Report {
+    Text,
+    Json,
+    Sarif,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

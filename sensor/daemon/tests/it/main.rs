@@ -21,6 +21,7 @@ mod phi;
 mod read;
 mod refusals;
 mod run;
+mod sarif;
 mod shown;
 mod truth;
 mod unwritten;

@@ -22,6 +22,7 @@ mod compile;
 mod diagnostic;
 mod draft;
 mod hash;
+mod page;
 mod ports;
 mod prefix;
 mod resolve;
@@ -43,6 +44,7 @@ use abi::table::{Access, Action, Full, Mode, RuleId, SegmentId, Tables};
 
 pub use diagnostic::{Code, Colour, Diagnostic, Diagnostics, Related, Severity};
 pub use draft::{Criticality, Unassigned};
+pub use page::{Page, Wrong};
 pub use prefix::Prefix;
 pub use resolve::Segment;
 pub use resolved::{PlainPair, PlainPorts, PlainRule, Resolved, resolved};

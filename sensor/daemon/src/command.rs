@@ -21,6 +21,8 @@ pub enum Request {
     Learn(Learn),
     /// Diagnostics of policy files.
     PolicyCheck(Check),
+    /// What a mistake is, or what a policy says.
+    PolicyExplain(Explain),
     /// Live traffic.
     Run(Run),
     /// What an earlier run left is taken away.
@@ -129,6 +131,15 @@ pub struct Check {
     pub form: Report,
     /// Whether stdout may have colours.
     pub color: Color,
+}
+
+/// `wardline policy explain`: what is to be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// All codes of mistakes, a line each.
+    Codes,
+    /// The code of a mistake, as it was typed.
+    Code(String),
 }
 
 /// A span of capture time.
@@ -243,6 +254,10 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
         Verb::Policy(Policy::Check(typed)) => {
             let form = report(typed.format, typed.json);
             Request::PolicyCheck(Check { paths: typed.paths, form, color })
+        }
+        // Where something else than codes is explained too, this is where the two part: a code begins with `POL`.
+        Verb::Policy(Policy::Explain(typed)) => {
+            Request::PolicyExplain(typed.code.map_or(Explain::Codes, Explain::Code))
         }
     })
 }

@@ -8,6 +8,7 @@ pub mod check;
 pub mod command;
 mod doctor;
 pub mod exit;
+mod explain;
 pub mod fastpath;
 mod harmless;
 pub mod interrupt;
@@ -34,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::Replay(request) => replay::run(&request),
         Request::Learn(request) => learn::run(&request),
         Request::PolicyCheck(request) => check::run(&request),
+        Request::PolicyExplain(subject) => explain::run(&subject),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
         Request::Doctor(request) => doctor::run(&request),

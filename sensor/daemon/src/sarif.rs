@@ -1,7 +1,7 @@
 //! Diagnostics of a policy as a SARIF log: the form that code review and continuous integration show beside the lines.
 //! OASIS, Static Analysis Results Interchange Format 2.1.0; section numbers are those of its errata 01.
 
-use policies::{Code, Diagnostic, Diagnostics, Severity};
+use policies::{Code, Diagnostic, Diagnostics, Severity, Wrong};
 use serde_json::{Map, Value, json};
 
 const SCHEMA: &str =
@@ -38,13 +38,18 @@ fn invocation(diagnostics: &Diagnostics) -> Value {
 }
 
 fn rule(code: Code) -> Value {
-    let text = message(code.meaning());
+    let page = code.page();
+    let cause = page.cause.replace('\n', " ");
+    let (Wrong::Policy(wrong) | Wrong::Outline(wrong)) = page.wrong;
+    let mended = page.mended;
+    let help = format!("{cause}\n\nWrong:\n\n{wrong}\nMended:\n\n{mended}");
+    let markdown = format!("{cause}\n\nWrong:\n\n```yaml\n{wrong}```\n\nMended:\n\n```yaml\n{mended}```\n");
     json!({
         "id": code.text(),
         "name": format!("{code:?}"),
-        "shortDescription": { "text": text },
-        "fullDescription": { "text": text },
-        "help": { "text": text },
+        "shortDescription": { "text": message(code.meaning()) },
+        "fullDescription": { "text": message(&cause) },
+        "help": { "text": message(&help), "markdown": message(&markdown) },
         "defaultConfiguration": { "level": level(code.severity()) },
     })
 }

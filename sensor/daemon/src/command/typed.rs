@@ -55,6 +55,15 @@ All files given are one policy. Of a folder, the files *.yaml and *.yml are read
 
 Exit codes: 0 the policy is valid, 2 a file cannot be read, 3 the policy is invalid";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  wardline policy explain POL012
+      The cause, a small policy with this mistake, and the same policy mended
+  wardline policy explain
+      All codes, a line each
+
+Exit codes: 0 done, 2 there is no such code";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   wardline run --mode span --interface eth1 --policy policies/
@@ -164,6 +173,16 @@ pub(super) struct Learn {
 pub(super) enum Policy {
     /// Show every mistake in policy files, with its place and a remedy
     Check(Check),
+    /// Say what a mistake is, how it comes about, and how to mend it
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(super) struct Explain {
+    /// The code of a mistake, as POL012; without one, all codes are listed
+    #[arg(value_name = "CODE")]
+    pub(super) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

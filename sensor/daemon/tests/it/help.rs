@@ -11,6 +11,7 @@ fn help_is_data_and_a_success() {
         ("run", &["run", "--help"]),
         ("doctor", &["doctor", "--help"]),
         ("policy-check", &["policy", "check", "--help"]),
+        ("policy-explain", &["policy", "explain", "--help"]),
     ] {
         let ran = wardline(arguments, b"");
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{name}");

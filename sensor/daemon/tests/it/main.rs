@@ -11,6 +11,7 @@ mod check;
 mod conform;
 mod damage;
 mod demo;
+mod explain;
 mod fastpath;
 mod formats;
 mod golden;

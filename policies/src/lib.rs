@@ -28,6 +28,7 @@ mod prefix;
 mod resolve;
 mod resolved;
 mod scalar;
+mod schema;
 mod standing;
 mod suggest;
 mod text;
@@ -48,6 +49,7 @@ pub use page::{Page, Wrong};
 pub use prefix::Prefix;
 pub use resolve::Segment;
 pub use resolved::{PlainPair, PlainPorts, PlainRule, Resolved, resolved};
+pub use schema::schema;
 
 use compile::Trials;
 use diagnostic::{Mistake, Mistakes};

@@ -23,6 +23,8 @@ pub enum Request {
     PolicyCheck(Check),
     /// What a mistake is, or what a policy says.
     PolicyExplain(Explain),
+    /// The JSON Schema of the policy format.
+    PolicySchema,
     /// Live traffic.
     Run(Run),
     /// What an earlier run left is taken away.
@@ -255,6 +257,7 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
             let form = report(typed.format, typed.json);
             Request::PolicyCheck(Check { paths: typed.paths, form, color })
         }
+        Verb::Policy(Policy::Schema) => Request::PolicySchema,
         // Where something else than codes is explained too, this is where the two part: a code begins with `POL`.
         Verb::Policy(Policy::Explain(typed)) => {
             Request::PolicyExplain(typed.code.map_or(Explain::Codes, Explain::Code))

@@ -1,4 +1,5 @@
-//! `wardline policy explain`: what a mistake is, how it comes about, and how to mend it.
+//! `wardline policy explain`: what a mistake is, how it comes about, and how to mend it; and `wardline policy schema`: the
+//! format as editors know it.
 
 use crate::command::Explain;
 use crate::exit::{Exit, Failure};
@@ -17,6 +18,18 @@ pub(crate) fn run(subject: &Explain) -> Result<Exit, Failure> {
         Explain::Codes => list(),
         Explain::Code(typed) => page(Code::parse(typed).ok_or_else(|| unknown(typed))?),
     };
+    printed(&text)
+}
+
+/// Prints the JSON Schema of the format.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub(crate) fn schema() -> Result<Exit, Failure> {
+    printed(&policies::schema())
+}
+
+fn printed(text: &str) -> Result<Exit, Failure> {
     std::io::stdout()
         .lock()
         .write_all(text.as_bytes())

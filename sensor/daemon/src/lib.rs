@@ -36,6 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::Learn(request) => learn::run(&request),
         Request::PolicyCheck(request) => check::run(&request),
         Request::PolicyExplain(subject) => explain::run(&subject),
+        Request::PolicySchema => explain::schema(),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
         Request::Doctor(request) => doctor::run(&request),

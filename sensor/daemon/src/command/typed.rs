@@ -64,6 +64,12 @@ Examples:
 
 Exit codes: 0 done, 2 there is no such code";
 
+const SCHEMA_EXAMPLES: &str = "\
+Example:
+  wardline policy schema > policy.schema.json
+      Then begin policy files with this line, and editors with the YAML language server know the format:
+      # yaml-language-server: $schema=./policy.schema.json";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   wardline run --mode span --interface eth1 --policy policies/
@@ -175,6 +181,9 @@ pub(super) enum Policy {
     Check(Check),
     /// Say what a mistake is, how it comes about, and how to mend it
     Explain(Explain),
+    /// Print the JSON Schema of the policy format, by which editors complete and check
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
 }
 
 #[derive(Debug, Args)]

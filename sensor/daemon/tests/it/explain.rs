@@ -64,3 +64,11 @@ fn what_is_no_code_is_told_with_the_nearest_and_all_there_are() {
     assert_eq!(ran.code, 2);
     assert!(!ran.stderr.contains("did you mean"), "{}", ran.stderr);
 }
+
+#[test]
+fn the_schema_that_is_printed_is_the_one_that_is_published() {
+    let ran = wardline(&["policy", "schema"], b"");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let published: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(published, crate::conform::schema("policy"));
+}

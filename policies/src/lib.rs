@@ -22,6 +22,7 @@ mod compile;
 mod diagnostic;
 mod draft;
 mod hash;
+mod layout;
 mod page;
 mod ports;
 mod prefix;
@@ -45,6 +46,7 @@ use abi::table::{Access, Action, Full, Mode, RuleId, SegmentId, Tables};
 
 pub use diagnostic::{Code, Colour, Diagnostic, Diagnostics, Related, Severity};
 pub use draft::{Criticality, Unassigned};
+pub use layout::{Formatted, format};
 pub use page::{Page, Wrong};
 pub use prefix::Prefix;
 pub use resolve::Segment;

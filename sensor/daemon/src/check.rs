@@ -84,9 +84,19 @@ pub fn read_sources(path: &Path) -> Result<Vec<Source>, Failure> {
 
 fn read_source(path: &Path) -> Result<Source, Failure> {
     let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("{name}: the policy cannot be read"));
+    read_text(name, file.map_err(Failure::usage)?)
+}
+
+/// Reads a policy from a stream.
+///
+/// # Errors
+/// It cannot be read or is no text.
+pub(crate) fn read_text(name: String, stream: impl Read) -> Result<Source, Failure> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+    stream
+        .take(MOST)
+        .read_to_end(&mut bytes)
         .with_context(|| format!("{name}: the policy cannot be read"))
         .map_err(Failure::usage)?;
     match String::from_utf8(bytes) {

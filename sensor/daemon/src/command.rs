@@ -25,6 +25,8 @@ pub enum Request {
     PolicyExplain(Explain),
     /// The JSON Schema of the policy format.
     PolicySchema,
+    /// The layout of policy files.
+    PolicyFormat(Format),
     /// Live traffic.
     Run(Run),
     /// What an earlier run left is taken away.
@@ -133,6 +135,33 @@ pub struct Check {
     pub form: Report,
     /// Whether stdout may have colours.
     pub color: Color,
+}
+
+/// `wardline policy fmt`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// What is laid out.
+    pub what: FormatWhat,
+    /// What is done with it.
+    pub then: FormatThen,
+}
+
+/// What `wardline policy fmt` lays out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatWhat {
+    /// Standard input, and the result goes to standard output.
+    Stdin,
+    /// Policy files or folders; at least one.
+    Paths(Vec<PathBuf>),
+}
+
+/// What `wardline policy fmt` does with files whose layout is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatThen {
+    /// They are replaced.
+    Replace,
+    /// They are named.
+    Name,
 }
 
 /// `wardline policy explain`: what is to be explained.
@@ -257,6 +286,7 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
             let form = report(typed.format, typed.json);
             Request::PolicyCheck(Check { paths: typed.paths, form, color })
         }
+        Verb::Policy(Policy::Fmt(typed)) => Request::PolicyFormat(format(typed)?),
         Verb::Policy(Policy::Schema) => Request::PolicySchema,
         // Where something else than codes is explained too, this is where the two part: a code begins with `POL`.
         Verb::Policy(Policy::Explain(typed)) => {
@@ -297,6 +327,19 @@ fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
     let ending = if typed.stay { Ending::Stay } else { Ending::Detach };
     let status = if typed.verbose { Status::Told } else { Status::Silent };
     Ok(Request::Run(Run { stand, policy, pin, ending, status, form: form(typed.json), quiet }))
+}
+
+fn format(typed: typed::Fmt) -> Result<Format, clap::Error> {
+    let dashes = typed.paths.iter().filter(|path| path.as_os_str() == "-").count();
+    let what = match dashes {
+        0 => FormatWhat::Paths(typed.paths),
+        1 if typed.paths.len() == 1 => FormatWhat::Stdin,
+        _ => {
+            let text = "standard input (-) stands alone";
+            return Err(mistake("policy", ErrorKind::ArgumentConflict, text));
+        }
+    };
+    Ok(Format { what, then: if typed.check { FormatThen::Name } else { FormatThen::Replace } })
 }
 
 fn inputs(files: Vec<PathBuf>, verb: &str) -> Result<Vec<Input>, clap::Error> {

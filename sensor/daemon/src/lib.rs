@@ -10,6 +10,7 @@ mod doctor;
 pub mod exit;
 mod explain;
 pub mod fastpath;
+mod fmt;
 mod harmless;
 pub mod interrupt;
 pub mod learn;
@@ -37,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::PolicyCheck(request) => check::run(&request),
         Request::PolicyExplain(subject) => explain::run(&subject),
         Request::PolicySchema => explain::schema(),
+        Request::PolicyFormat(request) => fmt::run(&request),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
         Request::Doctor(request) => doctor::run(&request),

@@ -64,6 +64,19 @@ Examples:
 
 Exit codes: 0 done, 2 there is no such code";
 
+const FMT_EXAMPLES: &str = "\
+Examples:
+  wardline policy fmt policies/
+  wardline policy fmt --check policies/
+      For continuous integration
+  wardline policy fmt - < ward.yaml
+      For an editor
+
+All files given are one policy, as for `wardline policy check`, and must be free of mistakes. A file is replaced whole, once the \
+new text is known to compile to the same policy and to hold the same comments. What cannot be laid out safely stays as it is.
+
+Exit codes: 0 done, 1 with --check the layout of a file is another, 2 a file cannot be read or written, 3 the policy is invalid";
+
 const SCHEMA_EXAMPLES: &str = "\
 Example:
   wardline policy schema > policy.schema.json
@@ -181,9 +194,22 @@ pub(super) enum Policy {
     Check(Check),
     /// Say what a mistake is, how it comes about, and how to mend it
     Explain(Explain),
+    /// Lay out policy files: indentation, spaces, columns; comments and meaning stay
+    Fmt(Fmt),
     /// Print the JSON Schema of the policy format, by which editors complete and check
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = FMT_EXAMPLES)]
+pub(super) struct Fmt {
+    /// Policy files, or folders of them; - alone reads standard input and writes standard output
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Change nothing; name the files whose layout is another, and exit with 1 if there are any
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 #[derive(Debug, Args)]

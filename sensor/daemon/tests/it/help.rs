@@ -11,6 +11,7 @@ fn help_is_data_and_a_success() {
         ("run", &["run", "--help"]),
         ("doctor", &["doctor", "--help"]),
         ("policy-check", &["policy", "check", "--help"]),
+        ("policy-fmt", &["policy", "fmt", "--help"]),
         ("policy-schema", &["policy", "schema", "--help"]),
         ("policy-explain", &["policy", "explain", "--help"]),
     ] {

@@ -13,6 +13,7 @@ mod damage;
 mod demo;
 mod explain;
 mod fastpath;
+mod fmt;
 mod formats;
 mod golden;
 mod help;

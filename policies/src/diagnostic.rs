@@ -83,7 +83,7 @@ codes! {
     TooManyClasses = "POL028", "The services of the rules divide the ports into more classes than the tables hold.";
     TooManyRows = "POL029", "The pairs of segments differ in more ways than the tables hold.";
     TooManySelectors = "POL030", "More addresses, prefixes or VLANs than the tables hold.";
-    UnknownRule = "POL031", "A test names a rule that there is not.";
+    UnknownRule = "POL033", "A test names a rule that there is not.";
     FailingTest = "POL040", "A test of the policy fails.";
     NeverMatches = "POL050", "Warning: other rules decide everything that this rule would match.";
     MixedSelector = "POL051", "Warning: a class beside other selectors widens a segment, it does not narrow it.";
@@ -151,6 +151,13 @@ pub struct Related {
     excerpt: Excerpt,
 }
 
+impl Related {
+    /// As [`Diagnostic::end_column`].
+    pub fn end_column(&self) -> u32 {
+        self.excerpt.end_column(self.column)
+    }
+}
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -174,6 +181,12 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// The column behind the last character of the place, in characters, counted from 1; the column itself where nothing
+    /// stands at the place.
+    pub fn end_column(&self) -> u32 {
+        self.excerpt.end_column(self.column)
+    }
+
     /// The message with the source line, a caret under the place, and the fix.
     pub fn render(&self, colour: Colour) -> String {
         let level = match self.severity {

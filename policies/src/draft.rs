@@ -14,6 +14,8 @@ use crate::suggest::{closest, did_you_mean};
 use crate::text::{Span, Token};
 use crate::yaml::{Entry, Kind, Node, Reading, Root};
 
+pub(crate) mod format;
+
 /// The version of the format that this program reads.
 const VERSION: &str = "1";
 

@@ -15,7 +15,7 @@ pub(crate) const FAILURES: &[(&str, Failure)] =
     &[("static", Failure::Static), ("open", Failure::Open), ("closed", Failure::Closed)];
 
 /// The words of `trust`.
-const SERVERS: &[(&str, Server)] = &[("dhcp", Server::Dhcp), ("router", Server::Router)];
+pub(crate) const SERVERS: &[(&str, Server)] = &[("dhcp", Server::Dhcp), ("router", Server::Router)];
 
 /// One word of `trust`.
 pub(crate) fn server(text: &str, span: Span, mistakes: &mut Mistakes<'_>) -> Option<Server> {

@@ -5,6 +5,7 @@ mod documents;
 mod meaning;
 mod mistakes;
 mod places;
+mod samples;
 mod standing;
 mod values;
 

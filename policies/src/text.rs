@@ -68,6 +68,14 @@ pub(crate) struct Excerpt {
     pub(crate) to: usize,
 }
 
+impl Excerpt {
+    /// The column behind the place that begins at this column.
+    pub(crate) fn end_column(&self, column: u32) -> u32 {
+        let characters = self.line.get(self.from..self.to).map_or(0, |place| place.chars().count());
+        column.saturating_add(u32::try_from(characters).unwrap_or(u32::MAX))
+    }
+}
+
 /// Bytes of a line shown on each side of a place; a policy may be one long line of JSON.
 const AROUND: usize = 160;
 

@@ -1,8 +1,9 @@
 //! `wardline policy check`: policy files in, diagnostics out.
 
-use crate::command::{Check, Color, Form};
+use crate::command::{Check, Color, Report};
 use crate::exit::{Exit, Failure};
 use crate::harmless;
+use crate::sarif;
 use anyhow::Context;
 use policies::{Colour, Compiled, Diagnostic, Diagnostics, Source};
 use serde_json::{Value, json};
@@ -26,19 +27,20 @@ pub fn run(request: &Check) -> Result<Exit, Failure> {
     }
     let outcome = policies::compile(&sources);
     let text = match (request.form, &outcome) {
-        (Form::Json, outcome) => format!("{}\n", rows(outcome)),
-        (Form::Text, Ok(compiled)) => {
+        (Report::Json, outcome) => format!("{}\n", rows(outcome)),
+        (Report::Sarif, outcome) => format!("{:#}\n", sarif::log(found(outcome))),
+        (Report::Text, Ok(compiled)) => {
             let warnings = compiled.warnings.render(colour(request.color));
             let (segments, rules) = (compiled.segments.len(), compiled.rules.len());
             format!("{warnings}the policy is valid: {segments} segments, {rules} rules\n")
         }
-        (Form::Text, Err(diagnostics)) => {
+        (Report::Text, Err(diagnostics)) => {
             format!("{}\nthe policy is invalid\n", diagnostics.render(colour(request.color)))
         }
     };
     let shown = match request.form {
-        Form::Json => Cow::Borrowed(text.as_str()),
-        Form::Text => harmless::page(&text),
+        Report::Json | Report::Sarif => Cow::Borrowed(text.as_str()),
+        Report::Text => harmless::page(&text),
     };
     std::io::stdout()
         .lock()
@@ -82,9 +84,19 @@ pub fn read_sources(path: &Path) -> Result<Vec<Source>, Failure> {
 
 fn read_source(path: &Path) -> Result<Source, Failure> {
     let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("{name}: the policy cannot be read"));
+    read_text(name, file.map_err(Failure::usage)?)
+}
+
+/// Reads a policy from a stream.
+///
+/// # Errors
+/// It cannot be read or is no text.
+pub(crate) fn read_text(name: String, stream: impl Read) -> Result<Source, Failure> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+    stream
+        .take(MOST)
+        .read_to_end(&mut bytes)
         .with_context(|| format!("{name}: the policy cannot be read"))
         .map_err(Failure::usage)?;
     match String::from_utf8(bytes) {
@@ -106,11 +118,16 @@ pub(crate) const fn colour(color: Color) -> Colour {
     }
 }
 
-fn rows(outcome: &Result<Compiled, Diagnostics>) -> Value {
-    let diagnostics = match outcome {
+/// What was found: warnings alone where the policy compiles.
+fn found(outcome: &Result<Compiled, Diagnostics>) -> &Diagnostics {
+    match outcome {
         Ok(compiled) => &compiled.warnings,
         Err(diagnostics) => diagnostics,
-    };
+    }
+}
+
+fn rows(outcome: &Result<Compiled, Diagnostics>) -> Value {
+    let diagnostics = found(outcome);
     json!({
         "valid": outcome.is_ok(),
         "diagnostics": diagnostics.iter().map(row).collect::<Vec<Value>>(),
@@ -132,6 +149,7 @@ pub(crate) fn row(diagnostic: &Diagnostic) -> Value {
         "file": diagnostic.file,
         "line": diagnostic.line,
         "column": diagnostic.column,
+        "end_column": diagnostic.end_column(),
         "message": diagnostic.message,
         "help": diagnostic.help,
         "related": related,

@@ -23,8 +23,6 @@ pub enum Request {
     PolicyCheck(Check),
     /// The tests of a policy.
     PolicyTest(PolicyFiles),
-    /// Why an access is decided as it is.
-    PolicyExplain(ExplainAccess),
     /// Who may reach whom.
     PolicyMatrix(PolicyMatrix),
     /// What a change of policy changes.
@@ -33,6 +31,12 @@ pub enum Request {
     PolicyImpact(PolicyImpact),
     /// A policy from what was talked.
     PolicyLearn(PolicyLearn),
+    /// What a mistake is, or what a policy says.
+    PolicyExplain(Explain),
+    /// The JSON Schema of the policy format.
+    PolicySchema,
+    /// The layout of policy files.
+    PolicyFormat(Format),
     /// Live traffic.
     Run(Run),
     /// What an earlier run left is taken away.
@@ -138,7 +142,7 @@ pub struct Check {
     /// Policy files or folders; at least one.
     pub paths: Vec<PathBuf>,
     /// How diagnostics are printed.
-    pub form: Form,
+    pub form: Report,
     /// Whether stdout may have colours.
     pub color: Color,
 }
@@ -223,6 +227,44 @@ pub struct PolicyLearn {
     pub quiet: Quiet,
 }
 
+/// `wardline policy fmt`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// What is laid out.
+    pub what: FormatWhat,
+    /// What is done with it.
+    pub then: FormatThen,
+}
+
+/// What `wardline policy fmt` lays out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatWhat {
+    /// Standard input, and the result goes to standard output.
+    Stdin,
+    /// Policy files or folders; at least one.
+    Paths(Vec<PathBuf>),
+}
+
+/// What `wardline policy fmt` does with files whose layout is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatThen {
+    /// They are replaced.
+    Replace,
+    /// They are named.
+    Name,
+}
+
+/// `wardline policy explain`: what is to be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// All codes of mistakes, a line each.
+    Codes,
+    /// The code of a mistake, as it was typed.
+    Code(String),
+    /// Why an access is decided as it is.
+    Access(ExplainAccess),
+}
+
 /// A span of capture time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -247,6 +289,17 @@ pub enum Form {
     Text,
     /// For programs.
     Json,
+}
+
+/// The form of diagnostics on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For programs that show findings in source code: SARIF 2.1.0.
+    Sarif,
 }
 
 /// Whether notes and progress are kept from stderr.
@@ -328,12 +381,15 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
 fn policy(typed: Policy, quiet: Quiet, color: Color) -> Result<Request, clap::Error> {
     Ok(match typed {
         Policy::Check(typed) => {
-            Request::PolicyCheck(Check { paths: typed.paths, form: form(typed.json), color })
+            let form = report(typed.format, typed.json);
+            Request::PolicyCheck(Check { paths: typed.paths, form, color })
         }
+        Policy::Fmt(typed) => Request::PolicyFormat(format(typed)?),
+        Policy::Schema => Request::PolicySchema,
+        Policy::Explain(typed) => Request::PolicyExplain(explain(typed)?),
         Policy::Test(typed) => {
             Request::PolicyTest(PolicyFiles { paths: typed.paths, form: form(typed.json), color })
         }
-        Policy::Explain(typed) => explain(typed)?,
         Policy::Matrix(typed) => {
             Request::PolicyMatrix(PolicyMatrix { paths: typed.paths, svg: typed.svg, form: form(typed.json) })
         }
@@ -357,14 +413,22 @@ fn policy(typed: Policy, quiet: Quiet, color: Color) -> Result<Request, clap::Er
     })
 }
 
-fn explain(typed: typed::Explain) -> Result<Request, clap::Error> {
+/// The code of a mistake begins with `POL`, and stands alone; an access has three words.
+fn explain(typed: typed::Explain) -> Result<Explain, clap::Error> {
     let wrong = |text: &str| mistake("policy", ErrorKind::WrongNumberOfValues, text);
-    let [from, to, service] = <[String; 3]>::try_from(typed.words).map_err(|_words| {
-        wrong("name who begins, who answers and the service: explain --policy PATH FROM TO SERVICE")
-    })?;
-    let Some(policy) = typed.policy else { return Err(wrong("name the policy with --policy")) };
-    let form = form(typed.json);
-    Ok(Request::PolicyExplain(ExplainAccess { policy, from, to, service, all: typed.all, form }))
+    let (policy, form) = (typed.policy, form(typed.json));
+    match (<[String; 3]>::try_from(typed.words), policy) {
+        (Ok([from, to, service]), Some(policy)) => {
+            Ok(Explain::Access(ExplainAccess { policy, from, to, service, all: typed.all, form }))
+        }
+        (Ok(_), None) => Err(wrong("name the policy with --policy")),
+        (Err(words), None) if words.len() < 2 => {
+            Ok(words.into_iter().next().map_or(Explain::Codes, Explain::Code))
+        }
+        (Err(_), _) => Err(wrong(
+            "name who begins, who answers and the service: explain --policy PATH FROM TO SERVICE (or only the code of a mistake)",
+        )),
+    }
 }
 
 fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
@@ -401,6 +465,19 @@ fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
     Ok(Request::Run(Run { stand, policy, pin, ending, status, form: form(typed.json), quiet }))
 }
 
+fn format(typed: typed::Fmt) -> Result<Format, clap::Error> {
+    let dashes = typed.paths.iter().filter(|path| path.as_os_str() == "-").count();
+    let what = match dashes {
+        0 => FormatWhat::Paths(typed.paths),
+        1 if typed.paths.len() == 1 => FormatWhat::Stdin,
+        _ => {
+            let text = "standard input (-) stands alone";
+            return Err(mistake("policy", ErrorKind::ArgumentConflict, text));
+        }
+    };
+    Ok(Format { what, then: if typed.check { FormatThen::Name } else { FormatThen::Replace } })
+}
+
 fn inputs(files: Vec<PathBuf>, verb: &str) -> Result<Vec<Input>, clap::Error> {
     let inputs: Vec<Input> = files
         .into_iter()
@@ -423,6 +500,14 @@ fn span(from: Option<Timestamp>, to: Option<Timestamp>, verb: &str) -> Result<Sp
 
 const fn form(json: bool) -> Form {
     if json { Form::Json } else { Form::Text }
+}
+
+const fn report(format: typed::Report, json: bool) -> Report {
+    match (format, json) {
+        (_, true) | (typed::Report::Json, false) => Report::Json,
+        (typed::Report::Text, false) => Report::Text,
+        (typed::Report::Sarif, false) => Report::Sarif,
+    }
 }
 
 fn mistake(verb: &str, kind: ErrorKind, text: &str) -> clap::Error {

@@ -8,7 +8,9 @@ pub mod check;
 pub mod command;
 mod doctor;
 pub mod exit;
+mod explain;
 pub mod fastpath;
+mod fmt;
 mod harmless;
 pub mod interrupt;
 pub mod learn;
@@ -18,6 +20,7 @@ pub mod progress;
 mod recorded;
 pub mod replay;
 mod run;
+mod sarif;
 mod sink;
 pub mod time;
 mod whole;
@@ -36,11 +39,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::Learn(request) => learn::run(&request),
         Request::PolicyCheck(request) => check::run(&request),
         Request::PolicyTest(request) => policy::ask::run(&request),
-        Request::PolicyExplain(request) => policy::explain::run(&request),
         Request::PolicyMatrix(request) => policy::matrix::run(&request),
         Request::PolicyDiff(request) => policy::diff::run(&request),
         Request::PolicyImpact(request) => policy::impact::run(&request),
         Request::PolicyLearn(request) => policy::learn::run(&request),
+        Request::PolicyExplain(subject) => explain::run(&subject),
+        Request::PolicySchema => explain::schema(),
+        Request::PolicyFormat(request) => fmt::run(&request),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
         Request::Doctor(request) => doctor::run(&request),

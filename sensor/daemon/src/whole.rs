@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use std::error::Error;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
@@ -27,6 +27,26 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut file = beside(path)?;
     file.write_all(bytes).map_err(failed(path))?;
     file.persist(path).map_err(|error| failed(path)(error.error))?;
+    Ok(())
+}
+
+/// Replaces a file that is there by one of the same owner and permissions; where the path is a link, what it leads to.
+///
+/// # Errors
+/// The file could not be written; nothing has changed then.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let target = fs::canonicalize(path).map_err(failed(path))?;
+    let before = fs::metadata(&target).map_err(failed(path))?;
+    let mut file = beside(&target)?;
+    file.write_all(bytes).map_err(failed(path))?;
+    // Only root may give a file away. Where we may not, the file stays as it is rather than change its owner.
+    let is_ours = fs::metadata(file.path()).map_err(failed(path))?;
+    if (is_ours.uid(), is_ours.gid()) != (before.uid(), before.gid()) {
+        std::os::unix::fs::chown(file.path(), Some(before.uid()), Some(before.gid()))
+            .map_err(failed(path))?;
+    }
+    file.as_file().set_permissions(before.permissions()).map_err(failed(path))?;
+    file.persist(&target).map_err(|error| failed(path)(error.error))?;
     Ok(())
 }
 
@@ -73,6 +93,20 @@ mod tests {
         fs::write(&usual, b"").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&usual));
+    }
+
+    #[test]
+    fn what_is_replaced_keeps_its_permissions_and_a_link_stays_a_link() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, link) = (root.path().join("policy.yaml"), root.path().join("link.yaml"));
+        fs::write(&file, b"before").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, b"after").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"after");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "nothing lies beside it");
     }
 
     #[test]

@@ -110,3 +110,17 @@ fn interfaces_that_do_not_fit_the_mode_are_mistakes() {
     assert!(typed("wardline run -i a --policy p", Terminal::Plain).is_err(), "without a mode");
     assert!(typed("wardline run --mode span -i a", Terminal::Plain).is_err(), "without a policy");
 }
+
+#[test]
+fn a_check_is_told_in_one_form() {
+    let form = |line: &str| match typed(line, Terminal::Plain) {
+        Ok(Request::PolicyCheck(check)) => check.form,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(form("wardline policy check p"), Report::Text);
+    assert_eq!(form("wardline policy check --json p"), Report::Json);
+    assert_eq!(form("wardline policy check --format json p"), Report::Json);
+    assert_eq!(form("wardline policy check --format sarif p"), Report::Sarif);
+    let both = typed("wardline policy check --json --format text p", Terminal::Plain).unwrap_err();
+    assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
+}

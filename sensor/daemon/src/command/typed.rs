@@ -48,6 +48,8 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   wardline policy check policies/
   wardline policy check --json ward.yaml
+  wardline policy check --format sarif policies/ > policy.sarif
+      For a code review: the results stand beside the lines
 
 All files given are one policy. Of a folder, the files *.yaml and *.yml are read, in the order of their names.
 
@@ -67,10 +69,15 @@ Examples:
       Whether pumps reach the EHR, and why
   wardline policy explain --policy ward.yaml 10.30.2.17 10.30.1.20 udp/24105
       The same for two addresses and a port
+  wardline policy explain POL012
+      A mistake: the cause, a small policy with it, and the same policy mended
+  wardline policy explain
+      All mistakes that there are, a line each
 
 An address is in the segment of its longest prefix; on the wire, MAC addresses, VLANs and device classes count too.
 
-Exit codes: 0 explained, 2 a file cannot be read or a word means nothing in the policy, 3 the policy is invalid";
+Exit codes: 0 explained, 2 a file cannot be read, a word means nothing in the policy or there is no such code, 3 the policy is \
+invalid";
 
 const MATRIX_EXAMPLES: &str = "\
 Examples:
@@ -110,6 +117,25 @@ The draft only observes. Read it, mend it, and try it with `wardline policy impa
 
 Exit codes: 0 done, 2 an input cannot be read or the draft not be written, 4 the draft may not be written, 130 and 143 a \
 signal ended the reading";
+
+const FMT_EXAMPLES: &str = "\
+Examples:
+  wardline policy fmt policies/
+  wardline policy fmt --check policies/
+      For continuous integration
+  wardline policy fmt - < ward.yaml
+      For an editor
+
+All files given are one policy, as for `wardline policy check`, and must be free of mistakes. A file is replaced whole, once the \
+new text is known to compile to the same policy and to hold the same comments. What cannot be laid out safely stays as it is.
+
+Exit codes: 0 done, 1 with --check the layout of a file is another, 2 a file cannot be read or written, 3 the policy is invalid";
+
+const SCHEMA_EXAMPLES: &str = "\
+Example:
+  wardline policy schema > policy.schema.json
+      Then begin policy files with this line, and editors with the YAML language server know the format:
+      # yaml-language-server: $schema=./policy.schema.json";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -222,7 +248,7 @@ pub(super) enum Policy {
     Check(Check),
     /// Run the tests that stand in a policy
     Test(Test),
-    /// Say which rule decides on an access, and why the others do not
+    /// Say which rule decides on an access and why the others do not, or what a mistake is and how to mend it
     Explain(Explain),
     /// Show who may reach whom, and draw it
     Matrix(Matrix),
@@ -232,6 +258,11 @@ pub(super) enum Policy {
     Impact(Impact),
     /// Draft a policy from what was talked
     Learn(PolicyLearn),
+    /// Lay out policy files: indentation, spaces, columns; comments and meaning stay
+    Fmt(Fmt),
+    /// Print the JSON Schema of the policy format, by which editors complete and check
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -286,11 +317,23 @@ pub(super) struct Test {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = FMT_EXAMPLES)]
+pub(super) struct Fmt {
+    /// Policy files, or folders of them; - alone reads standard input and writes standard output
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Change nothing; name the files whose layout is another, and exit with 1 if there are any
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are typed or not")]
 pub(super) struct Explain {
-    /// Who begins, who answers (segments, IP or MAC addresses) and over what (a service, tcp/443, icmp)
-    #[arg(required = true, value_names = ["FROM", "TO", "SERVICE"], num_args = 1..=3)]
+    /// Who begins, who answers (segments, IP or MAC addresses) and over what (a service, tcp/443, icmp);
+    /// or the code of a mistake, as POL012; nothing lists all codes
+    #[arg(value_names = ["FROM", "TO", "SERVICE"], num_args = 0..=3)]
     pub(super) words: Vec<String>,
     /// The policy: a YAML file, or a folder of them
     #[arg(long, value_name = "PATH")]
@@ -337,9 +380,19 @@ pub(super) struct Check {
     /// Policy files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Print the diagnostics as JSON
-    #[arg(long)]
+    /// How to print the diagnostics: for people, as a JSON object, or as SARIF 2.1.0 for code review
+    #[arg(long, value_enum, default_value_t = Report::Text, value_name = "FORM")]
+    pub(super) format: Report,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Report {
+    Text,
+    Json,
+    Sarif,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -15,6 +15,9 @@ fn help_is_data_and_a_success() {
         ("policy-explain", &["policy", "explain", "--help"]),
         ("policy-matrix", &["policy", "matrix", "--help"]),
         ("policy-diff", &["policy", "diff", "--help"]),
+        ("policy-fmt", &["policy", "fmt", "--help"]),
+        ("policy-schema", &["policy", "schema", "--help"]),
+        ("policy-explain", &["policy", "explain", "--help"]),
     ] {
         let ran = wardline(arguments, b"");
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{name}");

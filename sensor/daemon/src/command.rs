@@ -38,6 +38,8 @@ pub struct Run {
     pub policy: PathBuf,
     /// The folder of what outlasts the process.
     pub pin: PathBuf,
+    /// What is made of the frames; without it they are only judged.
+    pub output: Option<Output>,
     /// What the end leaves.
     pub ending: Ending,
     /// Whether counters are told every second.
@@ -46,6 +48,15 @@ pub struct Run {
     pub form: Form,
     /// Whether stderr is silent but for errors.
     pub quiet: Quiet,
+}
+
+/// What a run writes of the frames that it sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The folder.
+    pub dir: PathBuf,
+    /// A baseline; without one nothing is unusual.
+    pub baseline: Option<PathBuf>,
 }
 
 /// Where a sensor stands, by the names of interfaces.
@@ -266,7 +277,8 @@ fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
     };
     let ending = if typed.stay { Ending::Stay } else { Ending::Detach };
     let status = if typed.verbose { Status::Told } else { Status::Silent };
-    Ok(Request::Run(Run { stand, policy, pin, ending, status, form: form(typed.json), quiet }))
+    let output = typed.out.map(|dir| Output { dir, baseline: typed.baseline });
+    Ok(Request::Run(Run { stand, policy, pin, output, ending, status, form: form(typed.json), quiet }))
 }
 
 fn inputs(files: Vec<PathBuf>, verb: &str) -> Result<Vec<Input>, clap::Error> {

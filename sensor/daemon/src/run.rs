@@ -4,6 +4,7 @@
 //! The program does not need it: what is attached is pinned, and goes on under the last policy when the process dies.
 
 mod carrier;
+mod live;
 mod report;
 mod tally;
 
@@ -20,6 +21,7 @@ use abi::event::Record;
 use abi::judge::Event;
 use anyhow::anyhow;
 use carrier::{Order, Side, Wire};
+use live::Live;
 use policies::Compiled;
 use report::Report;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -59,11 +61,14 @@ pub(crate) fn run(request: &Run) -> Result<Exit, Failure> {
     let mut sensor = Sensor::start(request, policy, &ports)?;
     sensor.introduce(request);
     let watched = sensor.watch(request, &signals);
+    // First the engine, so that its figures are whole; the judge goes on meanwhile.
+    let wrote = sensor.end_live();
     let report = sensor.report();
     let ended = sensor.end(request.ending);
     watched?;
     ended?;
     report.print(request.form)?;
+    wrote?;
     Ok(Exit::Ok)
 }
 
@@ -163,6 +168,10 @@ struct Sensor {
     is_span: bool,
     /// In mode `inline`.
     wire: Option<(Watch, Wire)>,
+    /// Where rows are written.
+    live: Option<Live>,
+    /// What it had counted when it ended.
+    figures: Option<live::Figures>,
 }
 
 impl Sensor {
@@ -199,9 +208,16 @@ impl Sensor {
             told: Told::default(),
             is_span: mode == Mode::Span,
             wire,
+            live: None,
+            figures: None,
         };
         if mode != Mode::Routed {
             sensor.open_ears()?;
+        }
+        // A sensor before may have had frames copied.
+        sensor.fastpath.state().set_tap_frames(0);
+        if let Some(output) = &request.output {
+            sensor.live = Some(Live::start(request, output, &mut sensor.fastpath, &sensor.ports)?);
         }
         Ok(sensor)
     }
@@ -290,7 +306,10 @@ impl Sensor {
 
     fn take_records(&mut self) {
         for _ in 0..RECORDS {
-            let Some(record) = self.fastpath.event() else { return };
+            let Some(record) = self.fastpath.event() else { break };
+            if let Some(live) = &mut self.live {
+                live.record(&record);
+            }
             let counter = match Record::event(&record) {
                 Some(Event::NewFlow) => &mut self.told.new_flows,
                 Some(Event::Denied) => &mut self.told.denied,
@@ -299,6 +318,22 @@ impl Sensor {
             };
             *counter = counter.saturating_add(1);
         }
+        if let Some(live) = &mut self.live {
+            live.send();
+        }
+    }
+
+    /// Ends the engine's work and writes what is left of it.
+    fn end_live(&mut self) -> Result<(), Failure> {
+        self.take_records();
+        let Some(live) = self.live.take() else { return Ok(()) };
+        let (figures, ended) = live.end(|| self.attend());
+        self.figures = Some(figures);
+        ended
+    }
+
+    fn figures(&self) -> Option<live::Figures> {
+        self.live.as_ref().map(Live::figures).or(self.figures)
     }
 
     fn pass_on_link_state(&mut self) -> Result<(), Failure> {
@@ -335,6 +370,13 @@ impl Sensor {
         match check::load(&request.policy) {
             Ok(policy) => {
                 install(&mut self.fastpath, &policy)?;
+                if let Some(live) = &self.live {
+                    // A policy is not copied; this one was valid a moment ago.
+                    match check::load(&request.policy) {
+                        Ok(policy) => live.replace_policy(policy),
+                        Err(failure) => crate::complain(&failure),
+                    }
+                }
                 self.tally.turn(self.fastpath.state(), &self.policy);
                 self.policy = policy;
                 crate::say("note", &format!("policy replaced: {}", report::policy_line(&self.policy)));
@@ -355,7 +397,8 @@ impl Sensor {
             self.ports.iter().map(|port| (port.port.interface().name.clone(), port.note.way)).collect();
         // The counters say what the policy wants; a mirror port carries nothing out.
         let word = if self.is_span { "would_be_dropped" } else { "dropped" };
-        Report::of(self.fastpath.state(), &self.policy, rules, ports, (self.told, word))
+        let report = Report::of(self.fastpath.state(), &self.policy, rules, ports, (self.told, word));
+        report.with(self.figures())
     }
 
     /// Ends the work of the program, or only this process's part in it.

@@ -8,7 +8,7 @@ mod rows;
 #[cfg(test)]
 mod samples;
 pub(crate) mod summary;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use folder::{FILES, Folder};
 pub(crate) use names::Names;

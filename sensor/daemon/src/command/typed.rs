@@ -59,6 +59,8 @@ Examples:
       Judge a mirror port; nothing is ever dropped
   wardline run --mode inline --interface eth1 --interface eth2 --policy ward.yaml --verbose
       Stand in the wire between two ports
+  wardline run --mode span -i eth1 --policy policies/ --baseline ward.baseline --out /var/lib/wardline/today
+      Also find incidents, and keep every row in a folder
   wardline run --detach --interface eth1 --interface eth2
       Take away what a sensor left that was killed or ended with --stay
 
@@ -202,11 +204,18 @@ pub(super) struct Run {
     /// /sys/fs/bpf/wardline]
     #[arg(long, value_name = "DIR")]
     pub(super) pin: Option<PathBuf>,
+    /// Name devices, read sessions and look for incidents, and write devices, flows, sessions, verdicts and incidents
+    /// (.jsonl) into this folder as they come, and summary.json at the end
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Compare every device with this baseline, written by `wardline learn`
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub(super) baseline: Option<PathBuf>,
     /// Leave the program at work when this command ends
     #[arg(long)]
     pub(super) stay: bool,
     /// Take away what an earlier run left, and end
-    #[arg(long, conflicts_with_all = ["mode", "policy", "stay"])]
+    #[arg(long, conflicts_with_all = ["mode", "policy", "stay", "out"])]
     pub(super) detach: bool,
     /// Print a line of counters every second (stderr)
     #[arg(long, short)]

@@ -1,6 +1,7 @@
 //! What a run tells at its end, and in one line meanwhile.
 
 use super::Told;
+use super::live::Figures;
 use super::tally::Count;
 use crate::command::Form;
 use crate::exit::Failure;
@@ -39,6 +40,8 @@ pub(super) struct Report {
     denied_word: &'static str,
     lost: u64,
     others: Vec<(&'static str, u64)>,
+    /// Where frames are looked at.
+    figures: Option<Figures>,
 }
 
 impl Report {
@@ -76,7 +79,13 @@ impl Report {
             denied_word,
             lost: counters.untold.load(),
             others: others.map(|(name, counter)| (name, Cell64::load(counter))).to_vec(),
+            figures: None,
         }
+    }
+
+    /// With what the engine has seen, where there is one.
+    pub(super) fn with(self, figures: Option<Figures>) -> Report {
+        Report { figures, ..self }
     }
 
     fn needed(&self) -> u64 {
@@ -86,8 +95,16 @@ impl Report {
     /// In one line.
     pub(super) fn line(&self) -> String {
         let Told { new_flows, denied, moved, .. } = self.told;
+        let engine = self.figures.map_or_else(String::new, |figures| {
+            format!(
+                "; engine: {} frames, {} lost, {} incidents",
+                figures.seen,
+                figures.lost(),
+                figures.incidents
+            )
+        });
         format!(
-            "{} allowed, {} denied and passed, {} {}, {} built in; events: {new_flows} new flows, {denied} denials, {moved} moved, {} lost; generation {}",
+            "{} allowed, {} denied and passed, {} {}, {} built in; events: {new_flows} new flows, {denied} denials, {moved} moved, {} lost; generation {}{engine}",
             self.allowed,
             self.would_drop,
             self.dropped,
@@ -138,6 +155,13 @@ impl Report {
         for (name, count) in self.others.iter().filter(|(_, count)| *count > 0) {
             line(&mut text, &format!("{name}: {count}"));
         }
+        if let Some(Figures { seen, ring, capture, queue, incidents }) = self.figures {
+            line(&mut text, &format!("frames that the engine saw: {seen}; incidents: {incidents}"));
+            let lost = format!(
+                "no room for: {ring} in the ring, {capture} in the kernel or card, {queue} in the queue"
+            );
+            line(&mut text, &lost);
+        }
         text
     }
 
@@ -150,7 +174,11 @@ impl Report {
         let ports = self.ports.iter().map(|(name, way)| json!({ "interface": name, "way": word(*way) }));
         let builtins = self.builtins.iter().map(|(name, of)| ((*name).to_owned(), count(of)));
         let others = self.others.iter().map(|(name, count)| (name.replace(' ', "_"), json!(count)));
+        let engine = self.figures.map(|Figures { seen, ring, capture, queue, incidents }| {
+            json!({ "seen": seen, "lost": { "ring": ring, "capture": capture, "queue": queue }, "incidents": incidents })
+        });
         json!({
+            "engine": engine,
             "ports": ports.collect::<Vec<Value>>(),
             "policy": self.policy,
             "generation": self.generation,

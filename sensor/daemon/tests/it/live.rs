@@ -4,6 +4,7 @@
 //!   left: host ─────── one: sensor: two ─────── host :right
 //! ```
 
+mod engine;
 mod generic;
 mod ground;
 mod inline;

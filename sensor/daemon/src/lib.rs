@@ -6,6 +6,7 @@ use std::io::Write;
 pub mod capture;
 pub mod check;
 pub mod command;
+mod control;
 mod doctor;
 pub mod exit;
 pub mod fastpath;
@@ -35,6 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::PolicyCheck(request) => check::run(&request),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
+        Request::Ask(request) => control::ask(&request),
         Request::Doctor(request) => doctor::run(&request),
     };
     match done {

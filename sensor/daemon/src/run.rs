@@ -4,7 +4,10 @@
 //! The program does not need it: what is attached is pinned, and goes on under the last policy when the process dies.
 
 mod carrier;
+pub(crate) mod control;
 mod live;
+mod orders;
+pub(crate) mod quarantine;
 mod report;
 mod tally;
 
@@ -21,8 +24,10 @@ use abi::event::Record;
 use abi::judge::Event;
 use anyhow::anyhow;
 use carrier::{Order, Side, Wire};
+use control::Control;
 use live::Live;
 use policies::Compiled;
+use quarantine::Quarantines;
 use report::Report;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
@@ -172,11 +177,19 @@ struct Sensor {
     live: Option<Live>,
     /// What it had counted when it ended.
     figures: Option<live::Figures>,
+    quarantines: Quarantines,
+    /// Where other commands ask; none while one is answered.
+    control: Option<Control>,
+    /// When this run began, by the monotonic clock.
+    begun: Duration,
 }
 
 impl Sensor {
     fn start(request: &Run, policy: Compiled, ports: &[Port]) -> Result<Sensor, Failure> {
         let pins = Pins::claim(&request.pin).map_err(refused)?;
+        let unusable = |error| Failure::writing(&request.state.display().to_string(), error);
+        let control = Control::listen(&request.state).map_err(unusable)?;
+        let quarantines = quarantines(&request.state);
         let mode = match (&request.stand, ports) {
             (Stand::Span(_), _) => Mode::Span,
             (Stand::Inline(_), [first, second]) => {
@@ -210,6 +223,9 @@ impl Sensor {
             wire,
             live: None,
             figures: None,
+            quarantines,
+            control: Some(control),
+            begun: monotonic(),
         };
         if mode != Mode::Routed {
             sensor.open_ears()?;
@@ -219,6 +235,7 @@ impl Sensor {
         if let Some(output) = &request.output {
             sensor.live = Some(Live::start(request, output, &mut sensor.fastpath, &sensor.ports)?);
         }
+        sensor.take_quarantines_over(request);
         Ok(sensor)
     }
 
@@ -270,19 +287,23 @@ impl Sensor {
     }
 
     fn watch(&mut self, request: &Run, signals: &Signals) -> Result<(), Failure> {
-        let mut next_status = monotonic().saturating_add(SECOND);
+        let mut next_second = monotonic().saturating_add(SECOND);
         while !signals.interrupt.came() {
             self.attend();
             self.wait();
             self.take_records();
             self.pass_on_link_state()?;
+            self.answer(request);
             if signals.reload.swap(false, Ordering::Relaxed) {
                 self.reload(request)?;
             }
             let now = monotonic();
-            if request.status == Status::Told && now >= next_status {
-                next_status = now.saturating_add(SECOND);
-                crate::say("status", &self.report().line());
+            if now >= next_second {
+                next_second = now.saturating_add(SECOND);
+                self.end_quarantines();
+                if request.status == Status::Told {
+                    crate::say("status", &self.report().line());
+                }
             }
         }
         Ok(())
@@ -296,8 +317,9 @@ impl Sensor {
     }
 
     fn wait(&self) {
-        let mut waiting: Vec<PollFd<'_>> =
-            self.wire.iter().map(|(watch, _)| PollFd::new(watch, PollFlags::IN)).collect();
+        let news = self.wire.iter().map(|(watch, _)| PollFd::new(watch, PollFlags::IN));
+        let asked = self.control.iter().map(|control| PollFd::new(control, PollFlags::IN));
+        let mut waiting: Vec<PollFd<'_>> = news.chain(asked).collect();
         // A signal ends the waiting, which is as good.
         match poll(&mut waiting, Some(&PAUSE)) {
             Ok(_) | Err(_) => {}
@@ -417,6 +439,17 @@ impl Sensor {
             }
         }
     }
+}
+
+/// Who is in quarantine still.
+fn quarantines(folder: &Path) -> Quarantines {
+    let file = folder.join("quarantine.json");
+    let (quarantines, wrong) = Quarantines::read(&file);
+    if let Some(wrong) = wrong {
+        let text = format!("{}: {wrong}: who was in quarantine is not known any more", file.display());
+        crate::say("warning", &text);
+    }
+    quarantines
 }
 
 fn install(fastpath: &mut Fastpath, policy: &Compiled) -> Result<(), Failure> {

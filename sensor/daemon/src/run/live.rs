@@ -19,7 +19,7 @@ use crate::exit::Failure;
 use crate::fastpath::Fastpath;
 use crate::fastpath::attach::Attachment;
 use crate::{check, replay, sink};
-use abi::address::Timestamp;
+use abi::address::{DeviceKey, Timestamp};
 use abi::event::Record;
 use abi::judge::{Event, Fate};
 use anyhow::anyhow;
@@ -38,6 +38,8 @@ use wire::frame::LinkType;
 const BATCHES: usize = 256;
 /// Orders that wait for the engine.
 const ORDERS: usize = 64;
+/// How long the engine may take to say which addresses a device has.
+const ANSWER: Duration = Duration::from_millis(500);
 /// Frames of each direction of a flow that are copied while the engine says nothing. It has as many milliseconds to say
 /// what it wants as a fast flow takes for these.
 const FIRST_FRAMES: u32 = 4096;
@@ -191,6 +193,18 @@ impl Live {
     /// Has the engine judge by another policy.
     pub(super) fn replace_policy(&self, policy: Compiled) {
         self.order(Order::Policy(Box::new(policy)));
+    }
+
+    /// All addresses of a device that the inventory knows; the one that was given alone, where the engine is slow to answer.
+    pub(super) fn addresses_of(&self, device: DeviceKey) -> Vec<DeviceKey> {
+        let (to, from) = sync_channel(1);
+        self.order(Order::Find(device, to));
+        from.recv_timeout(ANSWER).unwrap_or_else(|_| vec![device])
+    }
+
+    /// Cuts addresses off in the engine's judge too, and lets others out.
+    pub(super) fn quarantine(&self, out: Vec<DeviceKey>, into: Vec<DeviceKey>) {
+        self.order(Order::Quarantine { out, into });
     }
 
     fn order(&self, order: Order) {

@@ -66,6 +66,10 @@ impl Report {
             ("passed while nobody attended", &counters.opened),
             ("dropped while nobody attended", &counters.closed),
         ];
+        let cut = [
+            ("in quarantine", counters.quarantined().packets),
+            ("from servers that may not be", counters.rogue_servers().packets),
+        ];
         Report {
             ports,
             policy: policy_line(policy),
@@ -78,7 +82,11 @@ impl Report {
             told,
             denied_word,
             lost: counters.untold.load(),
-            others: others.map(|(name, counter)| (name, Cell64::load(counter))).to_vec(),
+            others: others
+                .map(|(name, counter)| (name, Cell64::load(counter)))
+                .into_iter()
+                .chain(cut)
+                .collect(),
             figures: None,
         }
     }
@@ -125,7 +133,8 @@ impl Report {
         out.write_all(text.as_bytes()).map_err(|error| Failure::writing("standard output", error))
     }
 
-    fn text(&self) -> String {
+    /// For people.
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for (name, way) in &self.ports {
             line(&mut text, &format!("port {name}: {}", word(*way)));
@@ -165,7 +174,8 @@ impl Report {
         text
     }
 
-    fn json(&self) -> Value {
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
         let count = |count: &abi::state::Tally| json!({ "packets": count.packets, "bytes": count.bytes });
         let rules = self.rules.iter().map(|Row { rule, count, .. }| {
             let Count { packets, bytes, denied, dropped } = count;
@@ -224,7 +234,8 @@ const fn word(way: Way) -> &'static str {
     }
 }
 
-fn line(text: &mut String, line: &str) {
+/// Adds a line.
+pub(super) fn line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
 }

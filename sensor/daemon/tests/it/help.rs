@@ -9,6 +9,9 @@ fn help_is_data_and_a_success() {
         ("replay", &["replay", "--help"]),
         ("learn", &["learn", "--help"]),
         ("run", &["run", "--help"]),
+        ("quarantine", &["quarantine", "--help"]),
+        ("release", &["release", "--help"]),
+        ("status", &["status", "--help"]),
         ("doctor", &["doctor", "--help"]),
         ("policy-check", &["policy", "check", "--help"]),
     ] {

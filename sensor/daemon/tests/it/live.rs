@@ -9,6 +9,7 @@ mod generic;
 mod ground;
 mod inline;
 mod others;
+mod quarantine;
 mod sensor;
 
 pub(crate) use sensor::Sensor;

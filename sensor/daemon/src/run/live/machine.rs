@@ -8,7 +8,7 @@ use crate::exit::Failure;
 use crate::fastpath::Memory;
 use crate::sink::summary::Report;
 use crate::sink::{Folder, Names, words};
-use abi::address::{SECOND, Timestamp};
+use abi::address::{DeviceKey, SECOND, Timestamp};
 use abi::state::Tap;
 use detectors::baseline::Baseline;
 use detectors::detector::Detector;
@@ -19,7 +19,7 @@ use engine::watch::Watch;
 use policies::Compiled;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 /// How long the engine waits for frames before it looks at the time.
@@ -37,6 +37,15 @@ const LAG: u64 = SECOND;
 pub(super) enum Order {
     /// Judge by another policy.
     Policy(Box<Compiled>),
+    /// Let these out of quarantine, and cut those off.
+    Quarantine {
+        /// Who is let out.
+        out: Vec<DeviceKey>,
+        /// Who is cut off.
+        into: Vec<DeviceKey>,
+    },
+    /// Say all addresses of a device.
+    Find(DeviceKey, SyncSender<Vec<DeviceKey>>),
 }
 
 /// The engine at work.
@@ -144,6 +153,12 @@ impl Machine {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Policy(policy) => self.engine.replace_policy(*policy),
+            Order::Quarantine { out, into } => {
+                self.engine.release(&out);
+                self.engine.quarantine(&into);
+            }
+            // Who asked may have given up.
+            Order::Find(device, to) => drop(to.try_send(self.engine.addresses_of(device))),
         }
     }
 

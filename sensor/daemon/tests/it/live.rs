@@ -11,6 +11,7 @@ mod inline;
 mod others;
 mod quarantine;
 mod sensor;
+mod unattended;
 
 pub(crate) use sensor::Sensor;
 

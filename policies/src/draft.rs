@@ -7,6 +7,7 @@ use abi::table::{Action, Failure, Mode, Server};
 use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::ports::PortSet;
 use crate::prefix::Prefix;
+use crate::routers::DraftRouters;
 use crate::scalar;
 use crate::standing::{self, FAILURES};
 use crate::suggest::{closest, did_you_mean};
@@ -27,6 +28,7 @@ const TOP_KEYS: &[&str] = &[
     "allow",
     "deny",
     "quarantine",
+    "routers",
 ];
 const DEFAULT_KEYS: &[&str] = &["between", "within", "unassigned", "mode", "fail"];
 const SEGMENT_KEYS: &[&str] = &["match", "within", "life_critical", "fail", "trust", "description"];
@@ -79,6 +81,7 @@ pub(crate) struct Draft {
     pub(crate) pairs: Vec<DraftPair>,
     /// Segments that devices in quarantine may reach.
     pub(crate) refuges: Vec<Token<String>>,
+    pub(crate) routers: DraftRouters,
 }
 
 /// The section `defaults`; what is not written is `None`.
@@ -188,6 +191,7 @@ impl Draft {
                     self.pairs.extend(pair(node, mistakes));
                 }
             }
+            "routers" => self.routers.add(entry, mistakes),
             "quarantine" => {
                 for entry in scalar::entries(entry, "what holds in quarantine", mistakes) {
                     match entry.key.value.as_str() {
@@ -305,7 +309,7 @@ fn meant<'k>(key: &'k str, keys: &[&'k str]) -> &'k str {
 }
 
 /// Reports a key that does not belong here.
-fn unknown_key(entry: &Entry, keys: &[&str], place: &str, mistakes: &mut Mistakes<'_>) {
+pub(crate) fn unknown_key(entry: &Entry, keys: &[&str], place: &str, mistakes: &mut Mistakes<'_>) {
     let key = entry.key.value.as_str();
     let help = if MATCH_KEYS.contains(&key) && keys == SEGMENT_KEYS {
         format!("write `match: {{ {key}: ... }}`")

@@ -57,6 +57,8 @@ fn write(policy: &Policy, to: &mut Meaning) -> fmt::Result {
     if policy.refuges != SegmentSet::default() {
         write_side(policy, "quarantine", &policy.refuges, to)?;
     }
+    policy.routers.macs.iter().try_for_each(|mac| writeln!(to, "router {mac}"))?;
+    policy.routers.prefixes.iter().try_for_each(|prefix| writeln!(to, "routed {prefix}"))?;
     // Among deny rules and among allow rules the order decides which one gives its id.
     for wanted in [Action::Deny, Action::Allow] {
         for rule in policy.rules.iter().filter(|rule| rule.action == wanted) {

@@ -12,6 +12,7 @@ use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::draft::{Criticality, Draft, DraftPair, DraftRule, DraftSegment, Side, Unassigned};
 use crate::ports::{KNOWN, PortSet, has_bit, set_bit};
 use crate::prefix::{self, Prefix};
+use crate::routers::Routers;
 use crate::standing;
 use crate::suggest::did_you_mean;
 use crate::text::{Span, Token};
@@ -106,6 +107,9 @@ pub(crate) struct Policy {
     pub(crate) pairs: Vec<ResolvedPair>,
     /// The segments that devices in quarantine may reach.
     pub(crate) refuges: SegmentSet,
+    pub(crate) routers: Routers,
+    /// Where routers are declared.
+    pub(crate) routers_at: Span,
 }
 
 /// Looks up every name. What is reported makes the result one that must not be used.
@@ -148,7 +152,8 @@ pub(crate) fn resolve(draft: Draft, mistakes: &mut Mistakes<'_>) -> Policy {
     let mut services: Vec<(String, PortSet)> =
         names.services.into_iter().map(|(name, (ports, _))| (name, ports)).collect();
     services.sort_unstable();
-    Policy { defaults, segments, declared, services, sets, rules, pairs, refuges }
+    let (routers, routers_at) = (draft.routers.resolve(mistakes), draft.routers.span());
+    Policy { defaults, segments, declared, services, sets, rules, pairs, refuges, routers, routers_at }
 }
 
 /// What is declared, by name, with the place.

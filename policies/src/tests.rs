@@ -5,6 +5,7 @@ mod documents;
 mod meaning;
 mod mistakes;
 mod places;
+mod routers;
 mod standing;
 mod values;
 

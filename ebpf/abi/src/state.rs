@@ -33,7 +33,7 @@ pub use identity::{ADDRESS_SLOTS, Identities, MAC_SLOTS, PlacedBy, V4_BLOCKS, V6
 pub use quarantine::QUARANTINE_SLOTS;
 
 pub(crate) use flow::{Books, Inserted, Ruled, Seen, Share};
-pub(crate) use identity::Endpoint;
+pub(crate) use identity::{Endpoint, Found};
 pub(crate) use key::{Key, mac_of, mac_word};
 pub(crate) use packed::{PackedVerdict, reason};
 pub(crate) use quarantine::Held;

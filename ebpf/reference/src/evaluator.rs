@@ -7,7 +7,7 @@ use abi::table::{Action, Mode, SegmentId, Server};
 use policies::Resolved;
 
 use crate::orders::{self, Orders, denied, is_rogue};
-use crate::policy::{Asked, Known, Side, decide, receiver, segment};
+use crate::policy::{Asked, Known, Side, decide, is_routed, is_router, receiver, segment};
 use crate::reading::{Content, Datagram, ICMP, ICMPV6, IGMP, Piece, Sight, TCP, UDP, Version, read};
 use crate::{Cause, Outcome, Ruling, Told};
 
@@ -341,10 +341,16 @@ impl Evaluator {
     ) -> (Ruling, Option<Told>) {
         let talk = talk(datagram);
         let generation = Some(self.generation);
+        let before = self.at(&talk, sight.vlans).map_or(sight.src_mac, |flow| flow.mac);
+        // Whoever forwards it, it is the same flow; unless one of them may be in quarantine.
+        let is_bound =
+            !self.is_turn(datagram.src, [before, sight.src_mac]) || !self.orders.quarantine.is_empty();
         let own = self.at(&talk, sight.vlans).filter(|flow| flow.is_live(now));
         if let Some(flow) = own
-            && (flow.generation, flow.mac) == (generation, sight.src_mac)
+            && flow.generation == generation
+            && (flow.mac == sight.src_mac || !is_bound)
         {
+            flow.mac = sight.src_mac;
             flow.last = flow.last.max(now.0);
             return (flow.ruling, None);
         }
@@ -362,7 +368,12 @@ impl Evaluator {
             Some(place) => *place = flow,
             None => self.flows.entry(talk).or_default().push(flow),
         }
-        (ruling, self.told(own, &flow))
+        (ruling, self.told(own, &flow, datagram.src))
+    }
+
+    /// Whether another MAC address is only another router on the way of a sender.
+    fn is_turn(&self, sender: Ip, macs: [Mac; 2]) -> bool {
+        is_routed(&self.policy, sender) || macs.iter().all(|mac| is_router(&self.policy, &self.known, *mac))
     }
 
     /// What was denied because it came before what it answers is judged again with its next frame.
@@ -373,7 +384,7 @@ impl Evaluator {
         }
     }
 
-    fn told(&self, own: Option<Flow>, flow: &Flow) -> Option<Told> {
+    fn told(&self, own: Option<Flow>, flow: &Flow, sender: Ip) -> Option<Told> {
         let denied = flow.ruling.action == Action::Deny;
         let Some(own) = own else {
             return if !denied {
@@ -384,8 +395,7 @@ impl Evaluator {
                 Some(Told::Denied)
             };
         };
-        let is_router = |mac| self.known.routers.contains(&mac);
-        if own.mac != flow.mac && !(is_router(own.mac) && is_router(flow.mac)) {
+        if own.mac != flow.mac && !self.is_turn(sender, [own.mac, flow.mac]) {
             return Some(Told::MacMoved { from: own.mac });
         }
         (own.ruling.action == Action::Allow && denied).then_some(Told::Denied)

@@ -4,7 +4,8 @@ use super::{Direction, Fate, Look, PackedEvent, decide};
 use crate::address::{Mac, Timestamp};
 use crate::headers::{Headers, protocol};
 use crate::state::{
-    Books, Endpoint, Held, Inserted, Key, Moment, PackedVerdict, Ruled, Seen, Share, State, Tap, reason,
+    Books, Endpoint, Found, Held, Inserted, Key, Moment, PackedVerdict, Ruled, Seen, Share, State, Tap,
+    reason,
 };
 use crate::table::{Access, Action, Mode, SegmentId};
 
@@ -19,6 +20,8 @@ pub(super) struct Miss {
     known: Option<Seen>,
     /// The entry that it may answer.
     asking: Option<Seen>,
+    /// What is found of both addresses.
+    found: [Found; 2],
     /// The segment of the sender.
     pub(super) from: Option<SegmentId>,
     /// The segment of the receiver.
@@ -53,6 +56,7 @@ impl Miss {
         back: Key::NONE,
         known: None,
         asking: None,
+        found: [Found::NOTHING; 2],
         from: None,
         to: None,
         asker: None,
@@ -123,11 +127,15 @@ pub(super) fn place(state: &State, headers: &Headers, miss: &mut Miss) {
 #[inline(always)]
 fn find_places(state: &State, headers: &Headers, miss: &mut Miss) {
     let identities = &state.policy(&miss.moment).identities;
-    (miss.from, miss.to) = identities.sides(headers);
+    // Kept where the kernel does not follow what is known of a value: it would follow each kind of them through all else.
+    miss.found = [identities.found(headers.src), identities.found(headers.dst)];
+    (miss.from, miss.to) = identities.sides(headers, miss.found);
     if let Some(asking) = &miss.asking
         && asking.packed.generation() != miss.moment.generation
     {
-        miss.asker = identities.segment(&Endpoint { mac: asking.mac, ip: headers.dst, vlan: asking.vlan });
+        let [_, dst] = miss.found;
+        let asker = Endpoint { mac: asking.mac, ip: headers.dst, vlan: asking.vlan };
+        miss.asker = identities.segment(&asker, dst);
     }
 }
 
@@ -155,9 +163,32 @@ fn custody(state: &State, headers: &Headers, miss: &mut Miss) -> Custody {
     if is_excused && !serves { Custody::Free } else { Custody::Held }
 }
 
+/// The verdict that a known flow has, where it comes from another MAC address without having moved: routers place nobody.
+/// A quarantine could be that of one of them, so then there is none.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn unmoved(state: &State, headers: &Headers, miss: &Miss) -> PackedVerdict {
+    let [sender, _] = miss.found;
+    let identities = &state.policy(&miss.moment).identities;
+    match miss.own() {
+        Some(own)
+            if own.packed.generation() == miss.moment.generation
+                && !state.has_quarantine()
+                && identities.is_turn(sender, [own.mac, headers.src_mac]) =>
+        {
+            own.packed
+        }
+        Some(_) | None => PackedVerdict::NONE,
+    }
+}
+
 /// Judges a frame of a flow.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(super) fn decide_flow(state: &State, headers: &Headers, miss: &mut Miss) {
+    let known = unmoved(state, headers, miss);
+    if !known.is_none() {
+        miss.packed = known;
+        return;
+    }
     let packed = match miss.custody {
         Custody::Free => verdict(state, headers, miss),
         Custody::Held => PackedVerdict::denied(reason::QUARANTINE, Mode::Enforce, miss.from, miss.to),
@@ -174,7 +205,7 @@ pub(super) fn decide_flow(state: &State, headers: &Headers, miss: &mut Miss) {
 pub(super) fn keep(state: &State, headers: &Headers, miss: &mut Miss) -> PackedEvent {
     let packed = miss.packed;
     let event = match miss.own() {
-        Some(own) => change(state, headers, &miss.moment, (own, packed)),
+        Some(own) => change(state, headers, miss, (own, packed)),
         None => beginning(packed),
     };
     miss.tap = match (packed.fate(), miss.own()) {
@@ -235,19 +266,18 @@ fn store(state: &State, miss: &mut Miss, ruled: &Ruled) -> bool {
 fn change(
     state: &State,
     headers: &Headers,
-    moment: &Moment,
+    miss: &Miss,
     (own, packed): (&Seen, PackedVerdict),
 ) -> PackedEvent {
-    if own.packed.generation() != moment.generation {
+    let [sender, _] = miss.found;
+    let identities = &state.policy(&miss.moment).identities;
+    if own.packed.generation() != miss.moment.generation {
         state.counters.rejudged.add(1);
     }
-    if own.mac != headers.src_mac {
+    // Routers that take turns are no move of the device behind them.
+    if own.mac != headers.src_mac && !identities.is_turn(sender, [own.mac, headers.src_mac]) {
         state.counters.mac_moved.add(1);
-        let identities = &state.policy(moment).identities;
-        // Two routers that take turns (VRRP, HSRP) are no move of the device behind them.
-        if !(identities.is_router(own.mac) && identities.is_router(headers.src_mac)) {
-            return PackedEvent::mac_moved(own.mac);
-        }
+        return PackedEvent::mac_moved(own.mac);
     }
     match (own.packed.action(), packed.action()) {
         (Action::Allow, Action::Deny) => PackedEvent::DENIED,

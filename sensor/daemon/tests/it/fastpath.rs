@@ -177,12 +177,15 @@ segments:
   named:   { match: { mac: '02:00:00:00:00:05' }, trust: [dhcp, router] }
 quarantine: { allow: servers }
 ";
-    let first = "allow:
+    let first =
+        "routers: { mac: ['02:00:00:00:00:03', '02:00:00:00:00:04'], routed: [10.1.0.0/30, 'fd00:2::/32'] }
+allow:
   - { id: web,  from: pumps, to: servers, service: https }
   - { id: name, from: '*', to: servers, service: dns }
   - { id: ping, from: servers, to: pumps, service: ping }
 ";
-    let second = "allow:
+    let second = "routers: { routed: [10.2.0.0/31, 192.0.0.0/8, 'fd00::/14'] }
+allow:
   - { id: tell, from: servers, to: pumps, service: https }
   - { id: out,  from: guests, to: [pumps, servers], service: any }
 deny:

@@ -7,6 +7,7 @@ use abi::table::{Action, Failure, Mode, Server};
 use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::ports::PortSet;
 use crate::prefix::Prefix;
+use crate::rate::{self, DraftRate};
 use crate::routers::DraftRouters;
 use crate::scalar;
 use crate::standing::{self, FAILURES};
@@ -37,7 +38,7 @@ const QUARANTINE_KEYS: &[&str] = &["allow"];
 const MATCH_KEYS: &[&str] = &["ip", "mac", "vlan", "class"];
 const SERVICE_KEYS: &[&str] = &["tcp", "udp", "protocol", "description"];
 const RULE_KEYS: &[&str] =
-    &["id", "from", "to", "except", "service", "tcp", "udp", "protocol", "mode", "description"];
+    &["id", "from", "to", "except", "service", "tcp", "udp", "protocol", "mode", "rate", "description"];
 
 /// The words of `mode`.
 pub(crate) const MODES: &[(&str, Mode)] =
@@ -144,6 +145,7 @@ pub(crate) struct DraftRule {
     pub(crate) services: Vec<Token<String>>,
     pub(crate) inline: PortSet,
     pub(crate) mode: Option<Mode>,
+    pub(crate) rate: Option<DraftRate>,
 }
 
 impl Draft {
@@ -445,6 +447,7 @@ fn rule(node: Node, action: Action, mistakes: &mut Mistakes<'_>) -> Option<Draft
         services: Vec::new(),
         inline: PortSet::default(),
         mode: None,
+        rate: None,
     };
     let seen: Vec<String> =
         entries.iter().map(|entry| meant(&entry.key.value, RULE_KEYS).to_owned()).collect();
@@ -498,6 +501,7 @@ fn rule_key(entry: &Entry, rule: &mut DraftRule, mistakes: &mut Mistakes<'_>) {
         "udp" => scalar::ports(entry, &mut rule.inline.udp, mistakes),
         "protocol" => scalar::protocols(entry, &mut rule.inline.protocols, mistakes),
         "mode" => rule.mode = scalar::word(entry, MODES, mistakes),
+        "rate" => rule.rate = rate::read(entry, mistakes),
         "description" => scalar::prose(entry, mistakes),
         _ => unknown_key(entry, RULE_KEYS, "a rule", mistakes),
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use abi::table::{Action, Failure, Mode, SEGMENTS};
+use abi::table::{Action, Failure, Limit, Mode, SEGMENTS};
 use sha2::{Digest, Sha256};
 
 use crate::draft::{Criticality, Unassigned};
@@ -93,6 +93,9 @@ fn write_rule(policy: &Policy, rule: &ResolvedRule, to: &mut Meaning) -> fmt::Re
         (Action::Allow | Action::Deny, own) => mode(own.unwrap_or(policy.defaults.mode)),
     };
     writeln!(to, "{} {} {force}", action(rule.action), rule.name.value)?;
+    if let Some(Limit { count, period, burst, mode: own }) = rule.limit {
+        writeln!(to, " rate {count}/{period} {burst} {}", own.map_or("of the rule", mode))?;
+    }
     write_side(policy, "from", &rule.from, to)?;
     write_side(policy, "to", &rule.to, to)?;
     match rule.ports {

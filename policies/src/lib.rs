@@ -24,6 +24,7 @@ mod draft;
 mod hash;
 mod ports;
 mod prefix;
+mod rate;
 mod resolve;
 mod resolved;
 mod routers;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use abi::table::{Action, Failure, Mode, RuleId, SEGMENTS, SegmentId};
+use abi::table::{Action, Failure, Limit, Mode, RuleId, SEGMENTS, SegmentId};
 
 use crate::ports::{PortRange, PortSet, has_bit};
 use crate::resolve::{Policy, Ports, ResolvedPair, ResolvedRule, SegmentSet};
@@ -61,6 +61,8 @@ pub struct PlainRule {
     pub to: BTreeSet<SegmentId>,
     /// What is asked for; every service where that is nothing.
     pub services: Option<PlainPorts>,
+    /// How often a device may use it.
+    pub limit: Option<Limit>,
 }
 
 /// Ports and protocols of a rule.
@@ -125,6 +127,7 @@ fn plain(rule: ResolvedRule, sets: &[PortSet]) -> PlainRule {
         from: members(rule.from),
         to: members(rule.to),
         services,
+        limit: rule.limit,
     }
 }
 

@@ -5,6 +5,7 @@ mod allowances;
 mod bounds;
 mod differential;
 mod fragments;
+mod limits;
 mod quarantine;
 mod reference;
 mod servers;

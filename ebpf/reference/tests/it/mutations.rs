@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 /// A mistake: what it is, the file of `ebpf/abi/src`, the text that stands there once, and what takes its place.
 type Mutation = (&'static str, &'static str, &'static str, &'static str);
 
-const MUTATIONS: [Mutation; 42] = [
+const MUTATIONS: [Mutation; 46] = [
     (
         "allow and deny are swapped",
         "table.rs",
@@ -176,8 +176,8 @@ const MUTATIONS: [Mutation; 42] = [
     (
         "a cached verdict in a far place is none",
         "judge/slow.rs",
-        "&& own.mac == headers.src_mac\n    {",
-        "&& own.mac.is_none()\n    {",
+        "&& own.mac == headers.src_mac\n        && own.pace == Pace::Free",
+        "&& own.mac.is_none()",
     ),
     ("what comes through another router has moved", "state/identity.rs", "sender.is_routed() ||", ""),
     (
@@ -185,6 +185,25 @@ const MUTATIONS: [Mutation; 42] = [
         "state/identity.rs",
         "entry.is_router() || found.is_routed();",
         "entry.is_router();",
+    ),
+    (
+        "a limit holds for answers too",
+        "judge/slow.rs",
+        "(Some(_), Action::Allow, Direction::Forward) => Pace::Limited,",
+        "(Some(_), Action::Allow, _) => Pace::Limited,",
+    ),
+    ("cached verdicts know no limit", "state/flow.rs", "| FAMILY | TAPPED | LIMITED;", "| FAMILY | TAPPED;"),
+    (
+        "a limit drops what a patient depends on",
+        "judge/slow.rs",
+        "(None, Mode::Enforce) if critical => Mode::Alert,",
+        "(None, Mode::Enforce) if critical => Mode::Enforce,",
+    ),
+    (
+        "a limit is that of a router, for all that it forwards",
+        "judge/slow.rs",
+        "&& !policy.identities.is_router(headers.src_mac);",
+        "&& headers.src_port < u16::MAX;",
     ),
     (
         "a tiny first fragment is no opening",

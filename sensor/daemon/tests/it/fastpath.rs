@@ -43,7 +43,9 @@ const fn of_flows(reason: Reason) -> bool {
         | Reason::Quarantine
         | Reason::RogueServer
         | Reason::FailOpen
-        | Reason::FailClosed => false,
+        | Reason::FailClosed
+        // What is beyond a limit is of one frame.
+        | Reason::RateLimit => false,
     }
 }
 
@@ -55,6 +57,7 @@ struct Twins {
     frames: u64,
     dropped: u64,
     untold: u64,
+    limited: u64,
 }
 
 impl Twins {
@@ -63,7 +66,8 @@ impl Twins {
         let user = State::boxed();
         user.set_seed(SEED);
         user.limit_flow_slots(SLOTS);
-        let twins = Twins { kernel, user, now: 1_700_000_000 * SECOND, frames: 0, dropped: 0, untold: 0 };
+        let twins =
+            Twins { kernel, user, now: 1_700_000_000 * SECOND, frames: 0, dropped: 0, untold: 0, limited: 0 };
         twins.install(policy);
         Some(twins)
     }
@@ -129,6 +133,7 @@ impl Twins {
         }
         self.frames += 1;
         self.dropped += u64::from(expected == Action::Drop);
+        self.limited += u64::from(judged.verdict.reason == Reason::RateLimit);
     }
 
     /// Every counter of both.
@@ -154,7 +159,7 @@ impl Twins {
                 &counters.unreadable,
             ];
             let beside = [counters.quarantined(), counters.rogue_servers()];
-            let turned = [counters.opened.load(), counters.closed.load()];
+            let turned = [counters.opened.load(), counters.closed.load(), counters.unlimited.load()];
             (rules, pairs, builtins, others.map(abi::cell::Cell64::load), beside, turned)
         });
         assert!(kernel == user, "counters differ after {} frames", self.frames);
@@ -180,14 +185,14 @@ quarantine: { allow: servers }
     let first =
         "routers: { mac: ['02:00:00:00:00:03', '02:00:00:00:00:04'], routed: [10.1.0.0/30, 'fd00:2::/32'] }
 allow:
-  - { id: web,  from: pumps, to: servers, service: https }
-  - { id: name, from: '*', to: servers, service: dns }
+  - { id: web,  from: pumps, to: servers, service: https, rate: { packets: 2/h, burst: 1 } }
+  - { id: name, from: '*', to: servers, service: dns, rate: { packets: 4/h, burst: 1, mode: enforce } }
   - { id: ping, from: servers, to: pumps, service: ping }
 ";
     let second = "routers: { routed: [10.2.0.0/31, 192.0.0.0/8, 'fd00::/14'] }
 allow:
   - { id: tell, from: servers, to: pumps, service: https }
-  - { id: out,  from: guests, to: [pumps, servers], service: any }
+  - { id: out,  from: guests, to: [pumps, servers], service: any, rate: { packets: 3/h, burst: 1 } }
 deny:
   - { id: no, from: named, to: '*', service: any, mode: alert }
 ";
@@ -405,6 +410,7 @@ fn the_kernel_judges_generated_frames_as_userspace_does() {
     let seen = seen.chain([counters.quarantined().packets, counters.rogue_servers().packets]);
     assert!(seen.into_iter().all(|count| count > 100), "the frames must reach every branch");
     let passed = twins.frames - twins.dropped;
+    assert!(twins.limited > 100, "{} beyond a limit", twins.limited);
     assert!(twins.dropped > 20_000 && passed > 20_000, "{passed} passed, {} dropped", twins.dropped);
 }
 

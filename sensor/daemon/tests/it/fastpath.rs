@@ -12,10 +12,19 @@ use fixtures::random::Random;
 use policies::{Compiled, Source};
 use std::io::Write;
 use std::os::linux::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use wire::frame::LinkType;
 
 const SEED: u64 = 0x5eed;
 const SLOTS: usize = 16_384;
 const SECOND: u64 = 1_000_000_000;
+/// Generated frames of a normal run.
+const FRAMES: u64 = 250_000;
+
+/// How many frames `WARDLINE_DIFFERENTIAL_FRAMES` asks for. Where it does, all captures are judged too.
+fn long_form() -> Option<u64> {
+    std::env::var("WARDLINE_DIFFERENTIAL_FRAMES").ok().map(|number| number.parse().unwrap())
+}
 
 /// The program, if there is one in this build and this user may load it. Then it must load.
 fn program() -> Option<Fastpath> {
@@ -134,6 +143,17 @@ impl Twins {
         self.frames += 1;
         self.dropped += u64::from(expected == Action::Drop);
         self.limited += u64::from(judged.verdict.reason == Reason::RateLimit);
+    }
+
+    /// What was compared, on stderr, for who asked for the long form.
+    fn say(&self, what: &str) {
+        if long_form().is_some() {
+            let Twins { frames, dropped, limited, untold, .. } = self;
+            let line = format!(
+                "{what}: {frames} frames through the kernel, 0 differences; {dropped} dropped, {limited} beyond a limit, {untold} events untold\n"
+            );
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
     }
 
     /// Every counter of both.
@@ -373,7 +393,7 @@ fn the_kernel_judges_generated_frames_as_userspace_does() {
     let worlds = worlds();
     let Some(mut twins) = Twins::new(&worlds[0]) else { return };
     let mut maker = Maker::seeded(1);
-    for number in 0..250_000 {
+    for number in 0..long_form().unwrap_or(FRAMES) {
         match maker.random.below(3000) {
             0 => twins.wait(2000 * SECOND),
             1..40 => twins.wait(30 * SECOND),
@@ -410,6 +430,7 @@ fn the_kernel_judges_generated_frames_as_userspace_does() {
     let seen = seen.chain([counters.quarantined().packets, counters.rogue_servers().packets]);
     assert!(seen.into_iter().all(|count| count > 100), "the frames must reach every branch");
     let passed = twins.frames - twins.dropped;
+    twins.say("generated");
     assert!(twins.limited > 100, "{} beyond a limit", twins.limited);
     assert!(twins.dropped > 20_000 && passed > 20_000, "{passed} passed, {} dropped", twins.dropped);
 }
@@ -468,4 +489,47 @@ fn the_kernel_judges_the_recorded_hospital_as_userspace_does() {
     }
     twins.compare();
     assert!(twins.frames > 1000);
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_string_lossy();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if [".pcap", ".pcapng", ".pcapng.zst"].iter().any(|ending| name.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
+#[test]
+fn the_kernel_judges_every_recorded_ethernet_frame_as_userspace_does() {
+    if long_form().is_none() {
+        let line =
+            b"SKIPPED: kernel program on every capture takes minutes: set WARDLINE_DIFFERENTIAL_FRAMES\n";
+        return std::io::stderr().write_all(line).unwrap();
+    }
+    let Some(folder) = fixtures::captures("the kernel program on every capture") else { return };
+    let mut paths = Vec::new();
+    collect(&folder, &mut paths);
+    let Some(mut twins) = Twins::new(&worlds()[0]) else { return };
+    let mut files = 0;
+    for path in paths {
+        // What cannot be read at all is another test's.
+        let Ok(mut captures) = Captures::open(&[Input::File(path)]) else { continue };
+        let before = twins.frames;
+        while let Some(raw) = captures.next_frame() {
+            if raw.link == LinkType::Ethernet {
+                let frame = raw.bytes.to_vec();
+                twins.wait(100_000);
+                twins.frame(&frame);
+            }
+        }
+        files += u64::from(twins.frames > before);
+    }
+    twins.compare();
+    twins.say(&format!("{files} captures"));
+    assert!(files > 0 && twins.frames > 1000);
 }

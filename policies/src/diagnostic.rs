@@ -83,6 +83,8 @@ codes! {
     TooManyClasses = "POL028", "The services of the rules divide the ports into more classes than the tables hold.";
     TooManyRows = "POL029", "The pairs of segments differ in more ways than the tables hold.";
     TooManySelectors = "POL030", "More addresses, prefixes or VLANs than the tables hold.";
+    Rate = "POL031", "Not a rate, or one where none can be.";
+    TooManyLimits = "POL032", "More different rates than the tables hold.";
     NeverMatches = "POL050", "Warning: other rules decide everything that this rule would match.";
     MixedSelector = "POL051", "Warning: a class beside other selectors widens a segment, it does not narrow it.";
     Repeated = "POL052", "Warning: the same thing is listed twice.";
@@ -122,7 +124,9 @@ impl Code {
             | Code::TooManyRules
             | Code::TooManyClasses
             | Code::TooManyRows
-            | Code::TooManySelectors => Severity::Error,
+            | Code::TooManySelectors
+            | Code::Rate
+            | Code::TooManyLimits => Severity::Error,
         }
     }
 }

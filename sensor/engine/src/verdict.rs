@@ -113,6 +113,7 @@ impl Guard {
                 | Reason::RogueServer
                 | Reason::FailOpen
                 | Reason::FailClosed
+                | Reason::RateLimit
                 | Reason::Builtin(_),
             ) => std::mem::swap(&mut verdict.from, &mut verdict.to),
         }

@@ -136,9 +136,10 @@ bench-fastpath: setup
 	if [ "$$(id -u)" -eq 0 ]; then run=(); else run=(sudo); fi
 	$${run[@]+"$${run[@]}"} "$${CARGO_TARGET_DIR:-target}/release/fastpath" $(ROWS)
 
-# The comparison of the judge with the reference must go red for each mistake that is written into a copy of the judge.
+# The comparison of the judge with the reference must go red for each mistake that is written into a copy of the judge; for those
+# that speak of a word, with WARDLINE_MUTANTS=word.
 mutants: setup
-	@WARDLINE_MUTANTS=1 cargo test --locked -p reference --test it -- --nocapture mutations::
+	@WARDLINE_MUTANTS=$${WARDLINE_MUTANTS:-1} cargo test --locked -p reference --test it -- --nocapture mutations::
 
 lint: setup deny
 	@cargo fmt --all --check

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use abi::table::{
-    Access, Action, CLASSES, Cell, Mode, PackedCell, ROWS, RuleId, SEGMENTS, SegmentId, ServiceClass, Tables,
+    Access, Action, CLASSES, Cell, LIMITS, Limit, Mode, PackedCell, ROWS, RuleId, SEGMENTS, SegmentId,
+    ServiceClass, Tables,
 };
 
 use crate::diagnostic::{Code, Mistake, Mistakes};
@@ -57,6 +58,7 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
         .zip(&classes.protocols)
         .for_each(|(number, class)| tables.set_protocol_class(number, *class));
     standing::write(policy, &tables);
+    limits(policy, &tables, mistakes)?;
     let orders = [Mode::Observe, Mode::Alert, Mode::Enforce].map(|mode| Order::new(policy, &classes, mode));
     let mut rows: HashMap<Vec<Slot>, u16> = HashMap::new();
     let mut trials = Trials::default();
@@ -95,6 +97,29 @@ pub(crate) fn compile(policy: &Policy, mistakes: &mut Mistakes<'_>) -> Option<Pr
     let [order, ..] = &orders;
     never_matching(policy, order, &decides, &program, mistakes);
     Some(program)
+}
+
+/// Writes the limits of the rules, equal ones once; `None` where there are too many, which is reported.
+fn limits(policy: &Policy, tables: &Tables, mistakes: &mut Mistakes<'_>) -> Option<()> {
+    let mut known: Vec<Limit> = Vec::new();
+    for rule in &policy.rules {
+        let Some(limit) = rule.limit else { continue };
+        let place = known.iter().position(|other| *other == limit).unwrap_or_else(|| {
+            known.push(limit);
+            known.len().saturating_sub(1)
+        });
+        let Some(number) = u8::try_from(place.saturating_add(1)).ok() else {
+            let message = format!("the rules have more than {LIMITS} different rates, and this is one more");
+            mistakes.add(
+                Mistake::new(Code::TooManyLimits, rule.name.span, message)
+                    .help("equal rates count once: give several rules the same".to_owned()),
+            );
+            return None;
+        };
+        tables.set_limit(number, limit);
+        tables.limit_rule(rule.id, number);
+    }
+    Some(())
 }
 
 fn segment(number: usize) -> Option<SegmentId> {

@@ -83,6 +83,8 @@ codes! {
     TooManyClasses = "POL028", "The services of the rules divide the ports into more classes than the tables hold.";
     TooManyRows = "POL029", "The pairs of segments differ in more ways than the tables hold.";
     TooManySelectors = "POL030", "More addresses, prefixes or VLANs than the tables hold.";
+    Rate = "POL031", "Not a rate, or one where none can be.";
+    TooManyLimits = "POL032", "More different rates than the tables hold.";
     UnknownRule = "POL033", "A test names a rule that there is not.";
     FailingTest = "POL040", "A test of the policy fails.";
     NeverMatches = "POL050", "Warning: other rules decide everything that this rule would match.";
@@ -125,6 +127,8 @@ impl Code {
             | Code::TooManyClasses
             | Code::TooManyRows
             | Code::TooManySelectors
+            | Code::Rate
+            | Code::TooManyLimits
             | Code::UnknownRule
             | Code::FailingTest => Severity::Error,
         }

@@ -8,6 +8,8 @@ use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::expectation::{self, DraftExpectation};
 use crate::ports::PortSet;
 use crate::prefix::Prefix;
+use crate::rate::{self, DraftRate};
+use crate::routers::DraftRouters;
 use crate::scalar;
 use crate::standing::{self, FAILURES};
 use crate::suggest::{closest, did_you_mean};
@@ -31,6 +33,7 @@ const TOP_KEYS: &[&str] = &[
     "deny",
     "quarantine",
     "tests",
+    "routers",
 ];
 const DEFAULT_KEYS: &[&str] = &["between", "within", "unassigned", "mode", "fail"];
 const SEGMENT_KEYS: &[&str] = &["match", "within", "life_critical", "fail", "trust", "description"];
@@ -39,7 +42,7 @@ const QUARANTINE_KEYS: &[&str] = &["allow"];
 const MATCH_KEYS: &[&str] = &["ip", "mac", "vlan", "class"];
 const SERVICE_KEYS: &[&str] = &["tcp", "udp", "protocol", "description"];
 const RULE_KEYS: &[&str] =
-    &["id", "from", "to", "except", "service", "tcp", "udp", "protocol", "mode", "description"];
+    &["id", "from", "to", "except", "service", "tcp", "udp", "protocol", "mode", "rate", "description"];
 
 /// The words of `mode`.
 pub(crate) const MODES: &[(&str, Mode)] =
@@ -84,6 +87,7 @@ pub(crate) struct Draft {
     /// Segments that devices in quarantine may reach.
     pub(crate) refuges: Vec<Token<String>>,
     pub(crate) expectations: Vec<DraftExpectation>,
+    pub(crate) routers: DraftRouters,
 }
 
 /// The section `defaults`; what is not written is `None`.
@@ -146,6 +150,7 @@ pub(crate) struct DraftRule {
     pub(crate) services: Vec<Token<String>>,
     pub(crate) inline: PortSet,
     pub(crate) mode: Option<Mode>,
+    pub(crate) rate: Option<DraftRate>,
 }
 
 impl Draft {
@@ -198,6 +203,7 @@ impl Draft {
                     self.expectations.extend(expectation::read(node, mistakes));
                 }
             }
+            "routers" => self.routers.add(entry, mistakes),
             "quarantine" => {
                 for entry in scalar::entries(entry, "what holds in quarantine", mistakes) {
                     match entry.key.value.as_str() {
@@ -454,6 +460,7 @@ fn rule(node: Node, action: Action, mistakes: &mut Mistakes<'_>) -> Option<Draft
         services: Vec::new(),
         inline: PortSet::default(),
         mode: None,
+        rate: None,
     };
     let seen: Vec<String> =
         entries.iter().map(|entry| meant(&entry.key.value, RULE_KEYS).to_owned()).collect();
@@ -507,6 +514,7 @@ fn rule_key(entry: &Entry, rule: &mut DraftRule, mistakes: &mut Mistakes<'_>) {
         "udp" => scalar::ports(entry, &mut rule.inline.udp, mistakes),
         "protocol" => scalar::protocols(entry, &mut rule.inline.protocols, mistakes),
         "mode" => rule.mode = scalar::word(entry, MODES, mistakes),
+        "rate" => rule.rate = rate::read(entry, mistakes),
         "description" => scalar::prose(entry, mistakes),
         _ => unknown_key(entry, RULE_KEYS, "a rule", mistakes),
     }

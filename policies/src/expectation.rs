@@ -17,7 +17,7 @@ use crate::suggest::did_you_mean;
 use crate::text::{Span, Token};
 use crate::yaml::{Entry, Kind, Node};
 
-const KEYS: &[&str] =
+pub(crate) const KEYS: &[&str] =
     &["from", "to", "service", "tcp", "udp", "protocol", "expect", "mode", "rule", "description"];
 
 /// How a test is written.

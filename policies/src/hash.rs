@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use abi::table::{Action, Failure, Mode, SEGMENTS};
+use abi::table::{Action, Failure, Limit, Mode, SEGMENTS};
 use sha2::{Digest, Sha256};
 
 use crate::draft::{Criticality, Unassigned};
@@ -57,6 +57,8 @@ fn write(policy: &Policy, to: &mut Meaning) -> fmt::Result {
     if policy.refuges != SegmentSet::default() {
         write_side(policy, "quarantine", &policy.refuges, to)?;
     }
+    policy.routers.macs.iter().try_for_each(|mac| writeln!(to, "router {mac}"))?;
+    policy.routers.prefixes.iter().try_for_each(|prefix| writeln!(to, "routed {prefix}"))?;
     // Among deny rules and among allow rules the order decides which one gives its id.
     for wanted in [Action::Deny, Action::Allow] {
         for rule in policy.rules.iter().filter(|rule| rule.action == wanted) {
@@ -91,6 +93,9 @@ fn write_rule(policy: &Policy, rule: &ResolvedRule, to: &mut Meaning) -> fmt::Re
         (Action::Allow | Action::Deny, own) => mode(own.unwrap_or(policy.defaults.mode)),
     };
     writeln!(to, "{} {} {force}", action(rule.action), rule.name.value)?;
+    if let Some(Limit { count, period, burst, mode: own }) = rule.limit {
+        writeln!(to, " rate {count}/{period} {burst} {}", own.map_or("of the rule", mode))?;
+    }
     write_side(policy, "from", &rule.from, to)?;
     write_side(policy, "to", &rule.to, to)?;
     match rule.ports {

@@ -31,8 +31,10 @@ mod page;
 mod ports;
 mod prefix;
 mod question;
+mod rate;
 mod resolve;
 mod resolved;
+mod routers;
 mod scalar;
 mod schema;
 mod spans;
@@ -62,6 +64,7 @@ pub use prefix::Prefix;
 pub use question::{Unknown, Who};
 pub use resolve::Segment;
 pub use resolved::{PlainPair, PlainPorts, PlainRule, Resolved, resolved};
+pub use routers::Routers;
 pub use schema::schema;
 
 use compile::Trials;
@@ -110,6 +113,8 @@ pub struct Compiled {
     pub segments: Vec<Segment>,
     /// The rules, [`RuleId`] by place counted from 1.
     pub rules: Vec<Rule>,
+    /// What comes through routers.
+    pub routers: Routers,
     /// SHA-256 of what the policy means: comments, layout, names of files and the order of segments do not enter.
     pub hash: [u8; 32],
     /// What probably was not meant.
@@ -209,6 +214,14 @@ fn program(texts: &[Text<'_>], mistakes: &mut Mistakes<'_>) -> Option<Parts> {
         );
         return None;
     }
+    if let Err(full) = policy.routers.place(&identities) {
+        let message = format!("with these routers {full}");
+        mistakes.add(
+            Mistake::new(Code::TooManySelectors, policy.routers_at, message)
+                .help("name networks as a whole in place of many parts".to_owned()),
+        );
+        return None;
+    }
     let program = compile::compile(&policy, mistakes)?;
     Some(Parts { policy, program, identities })
 }
@@ -256,6 +269,7 @@ impl Parts {
             tables: program.tables,
             segments: policy.segments,
             rules: policy.rules.into_iter().map(rule).collect(),
+            routers: policy.routers,
             hash,
             warnings,
             services: ServiceNames::new(policy.services),
@@ -282,18 +296,19 @@ fn place(segments: &[Segment], identities: &Identities) -> Result<(), (SegmentId
 }
 
 impl Compiled {
-    /// Puts the policy into force: tables and placements by MAC address, prefix and VLAN take the place of those
+    /// Puts the policy into force: tables, routers and placements by MAC address, prefix and VLAN take the place of those
     /// before, with one change of generation. Placements by class are forgotten too; the engine makes them again.
     ///
     /// # Errors
-    /// [`Full`] where the state has no room left beside its routers. A compiled policy fits an empty state.
+    /// [`Full`] where the state has no room left beside the routers that were found out. A compiled policy fits an empty state.
     pub fn install(&self, state: &State) -> Result<(), Full> {
         let next = state.idle();
         next.tables.copy_from(&self.tables);
         next.identities.take_routers(state.identities());
-        let placed = place(&self.segments, &next.identities);
+        let placed = place(&self.segments, &next.identities).map_err(|(_, full)| full);
+        let routed = self.routers.place(&next.identities);
         state.swap();
-        placed.map_err(|(_, full)| full)
+        placed.and(routed)
     }
 
     /// The segment of a class of devices, if the policy selects by it.

@@ -6,13 +6,15 @@ use std::hash::Hash;
 
 use abi::address::Mac;
 use abi::device::DeviceType;
-use abi::table::{Action, Failure, Mode, RuleId, SEGMENTS, SegmentId, Server};
+use abi::table::{Action, Failure, Limit, Mode, RuleId, SEGMENTS, SegmentId, Server};
 
 use crate::diagnostic::{Code, Mistake, Mistakes};
 use crate::draft::{Criticality, Draft, DraftPair, DraftRule, DraftSegment, Side, Unassigned};
 use crate::expectation::{self, Expectation};
 use crate::ports::{KNOWN, PortSet, has_bit, set_bit};
 use crate::prefix::{self, Prefix};
+use crate::rate;
+use crate::routers::Routers;
 use crate::standing;
 use crate::suggest::did_you_mean;
 use crate::text::{Span, Token};
@@ -81,6 +83,8 @@ pub(crate) struct ResolvedRule {
     pub(crate) from: SegmentSet,
     pub(crate) to: SegmentSet,
     pub(crate) ports: Ports,
+    /// How often a device may use it.
+    pub(crate) limit: Option<Limit>,
 }
 
 /// The mode of some pairs of segments.
@@ -109,6 +113,9 @@ pub(crate) struct Policy {
     pub(crate) refuges: SegmentSet,
     /// What the policy says of itself.
     pub(crate) expectations: Vec<Expectation>,
+    pub(crate) routers: Routers,
+    /// Where routers are declared.
+    pub(crate) routers_at: Span,
 }
 
 /// Looks up every name. What is reported makes the result one that must not be used.
@@ -152,7 +159,20 @@ pub(crate) fn resolve(draft: Draft, mistakes: &mut Mistakes<'_>) -> Policy {
     let mut services: Vec<(String, PortSet)> =
         names.services.into_iter().map(|(name, (ports, _))| (name, ports)).collect();
     services.sort_unstable();
-    Policy { defaults, segments, declared, services, sets, rules, pairs, refuges, expectations }
+    let (routers, routers_at) = (draft.routers.resolve(mistakes), draft.routers.span());
+    Policy {
+        defaults,
+        segments,
+        declared,
+        services,
+        sets,
+        rules,
+        pairs,
+        refuges,
+        expectations,
+        routers,
+        routers_at,
+    }
 }
 
 /// What is declared, by name, with the place.
@@ -308,6 +328,7 @@ fn rules(
         }
         let (from, to) = sides(&draft, names, internet, mistakes);
         let ports = asked_ports(&draft.services, &draft.inline, names, mistakes);
+        let limit = rate::resolve(&draft, mistakes);
         let next = known.len();
         let ports = ports.map_or(Ports::Any, |set| Ports::Set(*known.entry(set).or_insert(next)));
         let Some(id) = u16::try_from(rules.len().saturating_add(1)).ok().and_then(RuleId::new) else {
@@ -323,6 +344,7 @@ fn rules(
             from,
             to,
             ports,
+            limit,
         });
     }
     let mut sets = vec![PortSet::default(); known.len()];

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use abi::table::{Action, Failure, Mode, RuleId, SEGMENTS, SegmentId};
+use abi::table::{Action, Failure, Limit, Mode, RuleId, SEGMENTS, SegmentId};
 
 use crate::ports::{PortRange, PortSet, has_bit};
 use crate::resolve::{Policy, Ports, ResolvedPair, ResolvedRule, SegmentSet};
 use crate::text::Text;
-use crate::{Diagnostics, Mistakes, Segment, Source, Unassigned, draft, ordered, resolve};
+use crate::{Diagnostics, Mistakes, Routers, Segment, Source, Unassigned, draft, ordered, resolve};
 
 /// A policy as its text says it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Resolved {
     pub failure: Failure,
     /// The segments that devices in quarantine may reach.
     pub refuges: BTreeSet<SegmentId>,
+    /// What comes through routers.
+    pub routers: Routers,
     /// The modes of pairs, in the order of the files; the first one that holds a pair is its.
     pub pairs: Vec<PlainPair>,
     /// The rules, [`RuleId`] by place counted from 1, in the order of the files.
@@ -59,6 +61,8 @@ pub struct PlainRule {
     pub to: BTreeSet<SegmentId>,
     /// What is asked for; every service where that is nothing.
     pub services: Option<PlainPorts>,
+    /// How often a device may use it.
+    pub limit: Option<Limit>,
 }
 
 /// Ports and protocols of a rule.
@@ -89,7 +93,7 @@ pub fn resolved(sources: &[Source]) -> Result<Resolved, Diagnostics> {
 
 impl Resolved {
     fn of(policy: Policy) -> Resolved {
-        let Policy { defaults, segments, sets, rules, pairs, refuges, .. } = policy;
+        let Policy { defaults, segments, sets, rules, pairs, refuges, routers, .. } = policy;
         let plain_pair = |pair: ResolvedPair| PlainPair {
             from: members(pair.from),
             to: members(pair.to),
@@ -102,6 +106,7 @@ impl Resolved {
             mode: defaults.mode,
             failure: defaults.failure,
             refuges: members(refuges),
+            routers,
             segments,
             pairs: pairs.into_iter().map(plain_pair).collect(),
             rules,
@@ -122,6 +127,7 @@ fn plain(rule: ResolvedRule, sets: &[PortSet]) -> PlainRule {
         from: members(rule.from),
         to: members(rule.to),
         services,
+        limit: rule.limit,
     }
 }
 

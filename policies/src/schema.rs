@@ -41,6 +41,9 @@ enum Place {
     Rule,
     Pair,
     Quarantine,
+    Rate,
+    Routers,
+    Test,
 }
 
 /// What stands behind a key.
@@ -57,6 +60,10 @@ enum Shape {
     Name,
     Side,
     Segments,
+    /// Segments, what is in none, or addresses.
+    Whom,
+    Frequency,
+    Amount,
     Services,
     Ports,
     Protocols,
@@ -117,7 +124,15 @@ const fn declared(place: Place) -> &'static str {
     match place {
         Place::Service => "newService",
         Place::Segment => "newSegment",
-        Place::Top | Place::Defaults | Place::Match | Place::Rule | Place::Pair | Place::Quarantine => "name",
+        Place::Top
+        | Place::Defaults
+        | Place::Match
+        | Place::Rule
+        | Place::Pair
+        | Place::Quarantine
+        | Place::Rate
+        | Place::Routers
+        | Place::Test => "name",
     }
 }
 
@@ -136,6 +151,9 @@ const fn definition(shape: Shape) -> &'static str {
         Shape::Side => "side",
         Shape::Segments => "segmentNames",
         Shape::Services => "serviceNames",
+        Shape::Whom => "whom",
+        Shape::Frequency => "frequency",
+        Shape::Amount => "amount",
         Shape::Ports => "ports",
         Shape::Protocols => "protocols",
         Shape::Prefixes => "prefixes",
@@ -151,6 +169,9 @@ const fn definition(shape: Shape) -> &'static str {
             Place::Rule => "rule",
             Place::Pair => "pair",
             Place::Quarantine => "quarantine",
+            Place::Rate => "rate",
+            Place::Routers => "routers",
+            Place::Test => "test",
         },
     }
 }
@@ -180,6 +201,10 @@ fn mappings() -> Vec<(&'static str, Json)> {
     );
     let mut service = mapping(Place::Service, FORMAT.service, &[]);
     service.push(any_of(&["tcp", "udp", "protocol"]));
+    let mut routers = mapping(Place::Routers, FORMAT.routers, &[]);
+    routers.push(("minProperties", Json::Number(1)));
+    let mut test = mapping(Place::Test, FORMAT.test, &["from", "to", "expect"]);
+    test.push(any_of(&["service", "tcp", "udp", "protocol"]));
     let mut selectors = mapping(Place::Match, FORMAT.selectors, &[]);
     selectors.push(("minProperties", Json::Number(1)));
     vec![
@@ -190,6 +215,9 @@ fn mappings() -> Vec<(&'static str, Json)> {
         ("rule", Json::Object(rule)),
         ("pair", object(Place::Pair, FORMAT.pair, &["from", "to", "mode"])),
         ("quarantine", object(Place::Quarantine, FORMAT.quarantine, &[])),
+        ("rate", object(Place::Rate, FORMAT.rate, &["packets"])),
+        ("routers", Json::Object(routers)),
+        ("test", Json::Object(test)),
     ]
 }
 
@@ -213,6 +241,10 @@ fn names() -> Vec<(&'static str, Json)> {
         ("side", one_or_more(&suggested(&["*", "internet"]))),
         ("segmentNames", one_or_more(&suggested(&["internet"]))),
         ("serviceNames", one_or_more(&suggested(&known))),
+        (
+            "whom",
+            one_or_more(&any(vec![suggested(&["*", "internet", "unassigned"]), pattern("^[0-9A-Fa-f.:]+$")])),
+        ),
     ]
 }
 
@@ -258,6 +290,8 @@ fn values() -> Vec<(&'static str, Json)> {
         ("protocols", one_or_more(&protocol)),
         ("prefixes", one_or_more(&pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"))),
         ("macs", one_or_more(&mac)),
+        ("frequency", pattern("^[1-9][0-9]* */ *(s|min|h)$")),
+        ("amount", any(vec![number(1, u32::MAX), pattern("^[1-9][0-9]*$")])),
         ("vlans", one_or_more(&vlan)),
         ("classes", one_or_more(&choice(&classes))),
     ]

@@ -59,6 +59,9 @@ pub(crate) fn write(policy: &Policy, tables: &Tables) {
     tables.set_failure(None, policy.defaults.failure);
     for segment in &policy.segments {
         tables.set_failure(Some(segment.id), segment.failure);
+        if segment.criticality == Criticality::LifeCritical {
+            tables.set_life_critical(segment.id);
+        }
         for &server in &segment.trusted {
             tables.trust(segment.id, server);
             // A policy that names no server cannot mean that there shall be none.

@@ -5,6 +5,8 @@ mod documents;
 mod meaning;
 mod mistakes;
 mod places;
+mod rates;
+mod routers;
 mod samples;
 mod standing;
 mod values;

@@ -11,7 +11,7 @@ use std::process::Command;
 const TARGET: &str = "bpfel-unknown-none";
 
 /// What defines the memory that the program leaves to its successor.
-const LAYOUT: [&str; 2] = ["ebpf/abi/src", "ebpf/xdp/src/events.rs"];
+const LAYOUT: [&str; 3] = ["ebpf/abi/src", "ebpf/xdp/src/events.rs", "ebpf/xdp/src/tap.rs"];
 
 /// What the program is made of, from the root.
 const SOURCES: [&str; 6] = [

@@ -1,6 +1,6 @@
 //! One frame judged: lookup, return traffic, fragments, binding and generation around the pure decision.
 //!
-//! A hit (key, MAC address and generation equal, not idle for an hour) gives the cached verdict. Everything else is judged:
+//! A hit (key, MAC address and generation equal, not idle for an hour, no limit) gives the cached verdict. Everything else is judged:
 //! 0. What comes from a device in quarantine, or goes to one, is denied in any mode, but for what keeps it on its link, and
 //!    what the policy lets it do with a refuge.
 //! 1. What every network needs (ARP, neighbour discovery, DHCP, ...) is allowed by name and counted. Where a policy names
@@ -9,6 +9,7 @@
 //! 3. A frame that answers an allowed flow is a reply; it carries the segments and the rule of that flow.
 //! 4. Otherwise the tables decide on (segment of the source, segment of the destination, class of the port).
 //! 5. TCP whose opening was not seen is allowed if either side may open it, as `Midstream`.
+//! 6. Where the rule that allows a frame has a limit, and the frame is not an answer, it is denied beyond that.
 //!
 //! Where nobody attends to the sensor, the failure of the segments changes what is done with a frame, not what is kept.
 
@@ -117,6 +118,7 @@ impl Desk {
     pub fn decide(&mut self, state: &State, headers: &Headers) {
         if has_flow(headers) {
             slow::decide_flow(state, headers, &mut self.0);
+            slow::limit(state, headers, &mut self.0);
         }
     }
 
@@ -262,7 +264,8 @@ pub enum Event {
     /// A flow, or the other direction of one, was seen for the first time and is allowed.
     NewFlow,
     /// A flow is denied, for the first time or after it was allowed. A denied frame for which nothing can be
-    /// remembered (a fragment, or the flow table is full of allowed flows) tells so itself.
+    /// remembered (a fragment, or the flow table is full of allowed flows) tells so itself. One beyond a limit tells so once
+    /// a second for a device and a rule.
     Denied,
     /// A known flow comes from another MAC address. It was judged again; that alone never drops it.
     MacMoved {
@@ -365,6 +368,8 @@ pub enum Reason {
     FailOpen,
     /// The policy allows it, but nobody attends to the sensor, and a segment closes then.
     FailClosed,
+    /// A rule allows it, and its sender has used up what the rule allows at a time.
+    RateLimit,
     /// Traffic that every network needs.
     Builtin(Builtin),
 }
@@ -443,6 +448,7 @@ impl Reason {
             Reason::RogueServer => "rogue-server",
             Reason::FailOpen => "fail-open",
             Reason::FailClosed => "fail-closed",
+            Reason::RateLimit => "rate-limit",
             Reason::Builtin(builtin) => builtin.word(),
         }
     }

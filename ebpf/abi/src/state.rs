@@ -5,16 +5,18 @@
 //!
 //! | Field | Layout | MB |
 //! |---|---|---|
-//! | `policies` | two, each: port classes 2 × 64 KiB, pair rows 128 KiB, cells 1,024 × 256 × 4 B; MAC addresses 16,384 × 8 B, IPv4 trie 128 KiB + 2,048 blocks × 512 B, IPv6 prefixes, addresses | 6.4 |
+//! | `policies` | two, each: port classes 2 × 64 KiB, pair rows 128 KiB, cells 1,024 × 256 × 4 B; MAC addresses 16,384 × 8 B, IPv4 trie 128 KiB + 2,048 blocks × 512 B, IPv6 prefixes, addresses | 6.6 |
 //! | `flows` | 524,288 entries × 64 B, one for each direction, and 64 B each of what IPv4 hardly reads | 67.1 |
 //! | `fragments` | 4,096 entries × 64 B | 0.3 |
 //! | `quarantine` | 2,048 addresses × 24 B | 0.05 |
+//! | `buckets` | 16,384 × 64 B, of a device and a rule | 1.0 |
 //! | `counters` | rules 65,536 × 32 B, pairs 65,536 × 24 B, the rest | 3.7 |
 //!
 //! The generation names the policy in force: its lowest bit says which of the two. A frame is judged by the one that
 //! it found in force, from its first lookup to its last. [`State::swap`] puts the idle one in force, [`State::publish`]
 //! has the one in force judge anew.
 
+mod bucket;
 mod counters;
 mod flow;
 mod fragment;
@@ -26,14 +28,16 @@ mod quarantine;
 mod tests;
 mod unattended;
 
+pub use bucket::BUCKET_SLOTS;
 pub use counters::{Counters, PairTally, RuleTally, Tally};
 pub use flow::{FLOW_SLOTS, FlowTable, FlowView, Tap};
 pub use fragment::{FRAGMENT_SLOTS, FragmentTable};
 pub use identity::{ADDRESS_SLOTS, Identities, MAC_SLOTS, PlacedBy, V4_BLOCKS, V6_LENGTHS, V6_SLOTS};
 pub use quarantine::QUARANTINE_SLOTS;
 
-pub(crate) use flow::{Books, Inserted, Ruled, Seen, Share};
-pub(crate) use identity::Endpoint;
+pub(crate) use bucket::{Consumer, Draw};
+pub(crate) use flow::{Books, Inserted, Pace, Ruled, Seen, Share};
+pub(crate) use identity::{Endpoint, Found};
 pub(crate) use key::{Key, mac_of, mac_word};
 pub(crate) use packed::{PackedVerdict, reason};
 pub(crate) use quarantine::Held;
@@ -42,7 +46,8 @@ use crate::address::{DeviceKey, Mac, Timestamp};
 use crate::cell::Cell64;
 use crate::headers::Headers;
 use crate::judge::Builtin;
-use crate::table::{Full, Tables};
+use crate::table::{Bound, Full, Tables};
+use bucket::Buckets;
 use quarantine::Quarantine;
 
 /// What the judge remembers.
@@ -55,6 +60,7 @@ pub struct State {
     /// The datagrams in fragments.
     pub fragments: FragmentTable,
     quarantine: Quarantine,
+    buckets: Buckets,
     /// What was counted.
     pub counters: Counters,
 }
@@ -136,6 +142,8 @@ impl State {
 
     /// Puts the idle policy into force, with one store.
     pub fn swap(&self) {
+        // What devices have left of the limits is counted by rule, and another policy has other rules.
+        self.idle().tables.set_edition(self.generation().wrapping_add(1));
         self.advance(1);
     }
 
@@ -212,6 +220,12 @@ impl State {
     pub fn set_quarantine_allowances(&self, builtins: &[Builtin]) {
         self.quarantine.set_allowances(builtins);
         self.publish();
+    }
+
+    /// Takes a frame out of what somebody has left of a limit.
+    #[inline(always)]
+    pub(crate) fn draw(&self, consumer: &Consumer, bound: &Bound, moment: &Moment) -> Draw {
+        self.buckets.draw(consumer, bound, (moment.now, moment.seed))
     }
 
     /// Who of a frame is in quarantine; `asker` sent what it may answer.

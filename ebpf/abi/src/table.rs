@@ -9,12 +9,17 @@ use core::num::{NonZeroU8, NonZeroU16};
 use crate::cell::{Cell8, Cell16, Cell32};
 use crate::headers::protocol;
 
+mod limit;
 mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use limit::{LIMITS, Limit};
 pub use standing::{Failure, Server};
 
+pub(crate) use limit::Bound;
+
+use limit::Limits;
 use standing::{Guards, Standings};
 
 /// Segments that a policy may declare; number 0 is "unassigned", which has no `SegmentId`.
@@ -220,7 +225,7 @@ impl fmt::Display for Full {
 
 impl core::error::Error for Full {}
 
-/// The tables of one policy. About 1.3 MB; made by the compiler in `policies`, read by the judge.
+/// The tables of one policy. About 1.4 MB; made by the compiler in `policies`, read by the judge.
 ///
 /// Plain arrays of integers in which all zeros are valid (everything allowed and observed), so the same type can be
 /// the value of a kernel map. In userspace it is made on the heap by `Tables::boxed` (feature `user`).
@@ -236,12 +241,16 @@ pub struct Tables {
     standings: Standings,
     /// Which servers must be trusted to be heard.
     guards: Guards,
+    /// How often rules may be used.
+    limits: Limits,
     /// Row of each pair: `pair_row[from * 256 + to]`, segment numbers with 0 for unassigned.
     pair_row: [Cell16; SEGMENTS * SEGMENTS],
     /// The rows: `cells[row * 256 + class]`.
     cells: [Cell32; ROWS * CLASSES],
 }
-const _: () = assert!(size_of::<Tables>() == 2 * 65_536 + 256 + 260 + 2 * 65_536 + 4 * ROWS * CLASSES);
+const _: () = assert!(
+    size_of::<Tables>() == 2 * 65_536 + 256 + 260 + 4 + size_of::<Limits>() + 2 * 65_536 + 4 * ROWS * CLASSES
+);
 
 /// The place of a pair of segments in tables of all pairs.
 pub(crate) const fn pair_index(from: Option<SegmentId>, to: Option<SegmentId>) -> usize {
@@ -323,6 +332,7 @@ impl Tables {
         copy(&self.protocol_class, &other.protocol_class);
         self.standings.copy_from(&other.standings);
         self.guards.copy_from(&other.guards);
+        self.limits.copy_from(&other.limits);
         for (own, other) in self.pair_row.iter().zip(&other.pair_row) {
             own.store(other.load());
         }

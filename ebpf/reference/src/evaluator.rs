@@ -6,8 +6,9 @@ use abi::address::{DeviceKey, Ip, Mac, Timestamp};
 use abi::table::{Action, Mode, SegmentId, Server};
 use policies::Resolved;
 
+use crate::limit::{Consumer, Purses};
 use crate::orders::{self, Orders, denied, is_rogue};
-use crate::policy::{Asked, Known, Side, decide, receiver, segment};
+use crate::policy::{Asked, Known, Side, decide, is_routed, is_router, receiver, segment};
 use crate::reading::{Content, Datagram, ICMP, ICMPV6, IGMP, Piece, Sight, TCP, UDP, Version, read};
 use crate::{Cause, Outcome, Ruling, Told};
 
@@ -138,6 +139,7 @@ pub struct Evaluator {
     /// The first fragment of each datagram.
     fragments: HashMap<Pieces, Start>,
     orders: Orders,
+    purses: Purses,
 }
 
 impl Evaluator {
@@ -151,6 +153,7 @@ impl Evaluator {
             flows: HashMap::new(),
             fragments: HashMap::new(),
             orders: Orders::default(),
+            purses: Purses::default(),
         }
     }
 
@@ -176,6 +179,7 @@ impl Evaluator {
         self.policy = policy.clone();
         self.known.macs_by_class.clear();
         self.known.addresses_by_class.clear();
+        self.purses.forget();
         self.publish();
     }
 
@@ -341,11 +345,22 @@ impl Evaluator {
     ) -> (Ruling, Option<Told>) {
         let talk = talk(datagram);
         let generation = Some(self.generation);
+        let before = self.at(&talk, sight.vlans).map_or(sight.src_mac, |flow| flow.mac);
+        // Whoever forwards it, it is the same flow; unless one of them may be in quarantine.
+        let is_bound =
+            !self.is_turn(datagram.src, [before, sight.src_mac]) || !self.orders.quarantine.is_empty();
         let own = self.at(&talk, sight.vlans).filter(|flow| flow.is_live(now));
-        if let Some(flow) = own
-            && (flow.generation, flow.mac) == (generation, sight.src_mac)
+        if let Some(&mut flow) = own
+            && flow.generation == generation
+            && (flow.mac == sight.src_mac || !is_bound)
         {
-            flow.last = flow.last.max(now.0);
+            if let Some(beyond) = self.beyond((sight, datagram), (&flow.ruling, flow.way), now) {
+                return beyond;
+            }
+            if let Some(place) = self.at(&talk, sight.vlans) {
+                place.mac = sight.src_mac;
+                place.last = place.last.max(now.0);
+            }
             return (flow.ruling, None);
         }
         let own = self.at(&talk, sight.vlans).copied().filter(|flow| flow.is_live(now));
@@ -356,13 +371,39 @@ impl Evaluator {
         if (ruling.action, way) == (Action::Allow, Way::Asks) {
             self.reconsider(&talk);
         }
+        if let Some(beyond) = self.beyond((sight, datagram), (&ruling, way), now) {
+            return beyond;
+        }
         let last = own.map_or(now.0, |flow| flow.last.max(now.0));
         let flow = Flow { vlans: sight.vlans, mac: sight.src_mac, ruling, way, generation, last };
         match self.at(&talk, sight.vlans) {
             Some(place) => *place = flow,
             None => self.flows.entry(talk).or_default().push(flow),
         }
-        (ruling, self.told(own, &flow))
+        (ruling, self.told(own, &flow, datagram.src))
+    }
+
+    /// The ruling on a frame that is beyond the limit of the rule that allows it. What answers has no limit.
+    fn beyond(
+        &mut self,
+        (sight, datagram): (&Sight, &Datagram),
+        (ruling, way): (&Ruling, Way),
+        now: Timestamp,
+    ) -> Option<(Ruling, Option<Told>)> {
+        if way == Way::Answers {
+            return None;
+        }
+        let is_beyond = is_routed(&self.policy, datagram.src)
+            || is_router(&self.policy, &self.known, sight.src_mac)
+            || sight.src_mac.is_none();
+        let consumer = if is_beyond { Consumer::Beyond(datagram.src) } else { Consumer::Link(sight.src_mac) };
+        let (ruling, tells) = self.purses.beyond(&self.policy, ruling, consumer, now)?;
+        Some((ruling, tells.then_some(Told::Denied)))
+    }
+
+    /// Whether another MAC address is only another router on the way of a sender.
+    fn is_turn(&self, sender: Ip, macs: [Mac; 2]) -> bool {
+        is_routed(&self.policy, sender) || macs.iter().all(|mac| is_router(&self.policy, &self.known, *mac))
     }
 
     /// What was denied because it came before what it answers is judged again with its next frame.
@@ -373,7 +414,7 @@ impl Evaluator {
         }
     }
 
-    fn told(&self, own: Option<Flow>, flow: &Flow) -> Option<Told> {
+    fn told(&self, own: Option<Flow>, flow: &Flow, sender: Ip) -> Option<Told> {
         let denied = flow.ruling.action == Action::Deny;
         let Some(own) = own else {
             return if !denied {
@@ -384,8 +425,7 @@ impl Evaluator {
                 Some(Told::Denied)
             };
         };
-        let is_router = |mac| self.known.routers.contains(&mac);
-        if own.mac != flow.mac && !(is_router(own.mac) && is_router(flow.mac)) {
+        if own.mac != flow.mac && !self.is_turn(sender, [own.mac, flow.mac]) {
             return Some(Told::MacMoved { from: own.mac });
         }
         (own.ruling.action == Action::Allow && denied).then_some(Told::Denied)
@@ -471,6 +511,7 @@ fn kept(before: Ruling, now: Ruling) -> Ruling {
         | Cause::RogueServer
         | Cause::FailOpen
         | Cause::FailClosed
+        | Cause::RateLimit
         | Cause::Needed(_) => now,
     }
 }

@@ -24,6 +24,7 @@
 
 mod evaluator;
 pub mod example;
+mod limit;
 mod orders;
 pub mod packets;
 mod policy;
@@ -117,6 +118,7 @@ enum Cause {
     RogueServer,
     FailOpen,
     FailClosed,
+    RateLimit,
     /// Every network needs it.
     Needed(&'static str),
 }
@@ -136,6 +138,7 @@ impl Cause {
             Cause::RogueServer => "rogue-server",
             Cause::FailOpen => "fail-open",
             Cause::FailClosed => "fail-closed",
+            Cause::RateLimit => "rate-limit",
             Cause::Needed(word) => word,
         }
     }

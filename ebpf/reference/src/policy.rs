@@ -146,7 +146,7 @@ pub(crate) fn segment(policy: &Resolved, known: &Known, side: Side) -> Option<Se
     let by_vlan = |vlan: u16| if vlan == 0 { None } else { one(&|segment| segment.vlans.contains(&vlan)) };
     let by_address = by_prefix(policy, side.ip).map(|(segment, _)| segment);
     let by_address_class = known.addresses_by_class.get(&side.ip).copied();
-    if known.routers.contains(&side.mac) {
+    if is_router(policy, known, side.mac) || is_routed(policy, side.ip) {
         return by_address.or(by_address_class);
     }
     let [outer, inner] = side.vlans;
@@ -156,6 +156,16 @@ pub(crate) fn segment(policy: &Resolved, known: &Known, side: Side) -> Option<Se
         .or_else(|| by_vlan(outer))
         .or(by_address_class)
         .or_else(|| known.macs_by_class.get(&side.mac).copied())
+}
+
+/// Whether a MAC address is a router's, by the policy or by what was found out.
+pub(crate) fn is_router(policy: &Resolved, known: &Known, mac: Mac) -> bool {
+    known.routers.contains(&mac) || policy.routers.macs.contains(&mac)
+}
+
+/// Whether an address lies behind routers by what the policy says.
+pub(crate) fn is_routed(policy: &Resolved, ip: Ip) -> bool {
+    !ip.is_none() && policy.routers.prefixes.iter().any(|prefix| prefix.contains(ip))
 }
 
 /// The segment of a receiver. What goes to a group goes to the sender's segment, unless a prefix of groups names it.

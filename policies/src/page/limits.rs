@@ -124,3 +124,28 @@ segments:
   pumps: { match: { class: infusion-pump } }
 ",
 };
+
+pub(super) const LIMITS: Page = Page {
+    cause: "\
+The tables hold 255 different rates. So many are nearly always one rate that was written with small differences: rules with
+the same packets, burst and mode share one.",
+    wrong: Wrong::Outline(
+        "\
+version: 1
+segments:
+  ward: { match: { vlan: 101 } }
+allow:
+  - { id: r001, from: ward, to: ward, udp: 1, rate: { packets: 1/s } }
+  - { id: r002, from: ward, to: ward, udp: 2, rate: { packets: 2/s } }
+  # ... and so on, to
+  - { id: r256, from: ward, to: ward, udp: 256, rate: { packets: 256/s } }
+",
+    ),
+    mended: "\
+version: 1
+segments:
+  ward: { match: { vlan: 101 } }
+allow:
+  - { id: reports, from: ward, to: ward, udp: \"1-256\", rate: { packets: 256/s } }
+",
+};

@@ -145,3 +145,60 @@ allow:
   - { id: web, from: \"*\", to: internet, service: https }
 ",
 };
+
+pub(super) const UNKNOWN_RULE: Page = Page {
+    cause: "\
+A test may say which rule has to give its verdict, and names one that no file declares: it is misspelt, or the rule was
+removed or renamed since the test was written.",
+    wrong: Wrong::Policy(
+        "\
+version: 1
+segments:
+  imaging: { match: { ip: 10.10.0.0/24 } }
+  pacs:    { match: { ip: 10.20.0.11 } }
+allow:
+  - { id: img-store, from: imaging, to: pacs, service: dicom }
+tests:
+  - { from: imaging, to: pacs, service: dicom, expect: allow, rule: image-store }
+",
+    ),
+    mended: "\
+version: 1
+segments:
+  imaging: { match: { ip: 10.10.0.0/24 } }
+  pacs:    { match: { ip: 10.20.0.11 } }
+allow:
+  - { id: img-store, from: imaging, to: pacs, service: dicom }
+tests:
+  - { from: imaging, to: pacs, service: dicom, expect: allow, rule: img-store }
+",
+};
+
+pub(super) const FAILING_TEST: Page = Page {
+    cause: "\
+The tests of a policy say what must hold whoever edits it, and one of them does not: the message names the first pair and port
+whose verdict is another, and what decides there. Either the edit took away something that somebody relies on, or the
+test is out of date. `wardline policy explain FROM TO SERVICE` tells more.",
+    wrong: Wrong::Policy(
+        "\
+version: 1
+segments:
+  imaging: { match: { ip: 10.10.0.0/24 } }
+  pacs:    { match: { ip: 10.20.0.11 } }
+allow:
+  - { id: img-store, from: imaging, to: pacs, tcp: 104 }
+tests:
+  - { from: imaging, to: pacs, tcp: [104, 11112], expect: allow }
+",
+    ),
+    mended: "\
+version: 1
+segments:
+  imaging: { match: { ip: 10.10.0.0/24 } }
+  pacs:    { match: { ip: 10.20.0.11 } }
+allow:
+  - { id: img-store, from: imaging, to: pacs, tcp: [104, 11112] }
+tests:
+  - { from: imaging, to: pacs, tcp: [104, 11112], expect: allow }
+",
+};

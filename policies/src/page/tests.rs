@@ -41,6 +41,15 @@ fn built(code: Code) -> String {
             let hosts: Vec<String> = (0..3000).map(|n| format!("10.{}.{}.1", n / 250, n % 250)).collect();
             format!("  pumps: {{ match: {{ ip: [{}] }} }}\n", hosts.join(", "))
         }
+        "POL032" => {
+            let rule = |n: u32| {
+                let (ward, port) = (n / 129 + 1, n % 129 + 1);
+                format!(
+                    "  - {{ id: r{n:03}, from: ward-{ward}, to: ward-2, udp: {port}, rate: {{ packets: {n}/s }} }}\n"
+                )
+            };
+            format!("{two}allow:\n{}", lines(1..=256, &rule))
+        }
         other => panic!("{other} has an outline and nothing is built for it"),
     };
     format!("version: 1\nsegments:\n{body}")

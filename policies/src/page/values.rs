@@ -180,3 +180,27 @@ segments:
   guest: { match: { vlan: 900 } }
 ",
 };
+
+pub(super) const RATE: Page = Page {
+    cause: "\
+A rate says how many packets a device may send in a second, a minute or an hour, as `100/s`, `30/min` or `5/h`. Only a rule
+that allows and decides can have one: what is denied needs none, and a rule on trial limits nothing.",
+    wrong: Wrong::Policy(
+        "\
+version: 1
+segments:
+  guest: { match: { vlan: 900 } }
+  infra: { match: { ip: 10.1.0.0/24 } }
+allow:
+  - { id: names, from: guest, to: infra, service: dns, rate: { packets: 100/sec } }
+",
+    ),
+    mended: "\
+version: 1
+segments:
+  guest: { match: { vlan: 900 } }
+  infra: { match: { ip: 10.1.0.0/24 } }
+allow:
+  - { id: names, from: guest, to: infra, service: dns, rate: { packets: 100/s } }
+",
+};

@@ -13,6 +13,9 @@ pub(super) fn property(place: Place, key: &str) -> Option<(Shape, &'static str)>
         Place::Rule => RULE,
         Place::Pair => PAIR,
         Place::Quarantine => QUARANTINE,
+        Place::Rate => RATE,
+        Place::Routers => ROUTERS,
+        Place::Test => TEST,
     };
     table.iter().find(|(name, _, _)| *name == key).map(|&(_, shape, description)| (shape, description))
 }
@@ -52,6 +55,16 @@ const TOP: Table = &[
         "What stays forbidden whatever is allowed. Asked before `allow`, wherever it stands.",
     ),
     ("quarantine", Shape::Mapping(Place::Quarantine), "What holds for devices in quarantine."),
+    (
+        "routers",
+        Shape::Mapping(Place::Routers),
+        "Which MAC addresses are routers', and which prefixes lie behind routers: there a flow is not bound to one MAC address.",
+    ),
+    (
+        "tests",
+        Shape::List(Place::Test),
+        "What must hold. A policy whose tests fail is invalid, so that an edit elsewhere cannot take it away unseen.",
+    ),
 ];
 
 const DEFAULTS: Table = &[
@@ -135,10 +148,43 @@ const RULE: Table = &[
     ("udp", Shape::Ports, "UDP destination ports, without a name."),
     ("protocol", Shape::Protocols, "IP protocols without ports, without a name."),
     (
+        "rate",
+        Shape::Mapping(Place::Rate),
+        "How often each device may use the rule; rules that allow only. What is beyond is denied, packet by packet.",
+    ),
+    (
         "mode",
         Shape::Mode,
         "How far this rule is carried out; goes before the mode of the pair and of the policy. An allow rule that observes is on trial: it is counted and does not decide.",
     ),
+    ("description", Shape::Prose, FOR_PEOPLE),
+];
+
+const RATE: Table = &[
+    ("packets", Shape::Frequency, "How many: 100/s, 30/min or 5/h."),
+    ("burst", Shape::Amount, "How many at once. Default: as many as in one period."),
+    (
+        "mode",
+        Shape::Mode,
+        "How far the denial of what is beyond is carried out. Default: the mode of the rule.",
+    ),
+];
+
+const ROUTERS: Table = &[
+    ("mac", Shape::Macs, "The MAC addresses of routers."),
+    ("routed", Shape::Prefixes, "Prefixes behind routers, whichever forwards a frame."),
+];
+
+const TEST: Table = &[
+    ("from", Shape::Whom, "Who begins: segments, `unassigned`, addresses, or \"*\"."),
+    ("to", Shape::Whom, "Who answers: segments, `unassigned`, addresses, or \"*\"."),
+    ("service", Shape::Services, "What is asked for: services by name, or `any`."),
+    ("tcp", Shape::Ports, "TCP destination ports, without a name."),
+    ("udp", Shape::Ports, "UDP destination ports, without a name."),
+    ("protocol", Shape::Protocols, "IP protocols without ports, without a name."),
+    ("expect", Shape::Action, "The verdict that every pair and port of the test must have."),
+    ("mode", Shape::Mode, "The mode that the verdict must have."),
+    ("rule", Shape::Name, "The rule that must give it."),
     ("description", Shape::Prose, FOR_PEOPLE),
 ];
 

@@ -96,7 +96,7 @@ error[POL006]: a rule has no key `colour`
 12 |   - { from: pumps, to: guest, tcp: 443, colour: red }
    |                                         ^^^^^^
    |
-   = help: the keys of a rule are: id, from, to, except, service, tcp, udp, protocol, mode, description
+   = help: the keys of a rule are: id, from, to, except, service, tcp, udp, protocol, mode, rate, description
 "#);
 }
 

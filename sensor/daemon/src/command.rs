@@ -6,11 +6,15 @@ use abi::address::Timestamp;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 mod typed;
 
 use typed::{Policy, Typed, Verb};
+
+/// Where sensors keep what outlasts them beside their pins: a folder for each sensor of the machine.
+const STATES: &str = "/var/lib/wardline";
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub enum Request {
     Run(Run),
     /// What an earlier run left is taken away.
     Detach(PathBuf),
+    /// A question to a running sensor.
+    Ask(Ask),
     /// What holds of this machine.
     Doctor(Doctor),
 }
@@ -54,6 +60,10 @@ pub struct Run {
     pub policy: PathBuf,
     /// The folder of what outlasts the process.
     pub pin: PathBuf,
+    /// The folder of what it keeps beside them: the socket for other commands, and who is in quarantine.
+    pub state: PathBuf,
+    /// What is made of the frames; without it they are only judged.
+    pub output: Option<Output>,
     /// What the end leaves.
     pub ending: Ending,
     /// Whether counters are told every second.
@@ -62,6 +72,74 @@ pub struct Run {
     pub form: Form,
     /// Whether stderr is silent but for errors.
     pub quiet: Quiet,
+}
+
+/// `wardline quarantine`, `release` and `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Which sensor is asked.
+    pub sensor: Sensor,
+    /// What.
+    pub question: Question,
+    /// How the answer is printed.
+    pub form: Form,
+}
+
+/// A running sensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sensor {
+    /// The one of this folder.
+    At(PathBuf),
+    /// The only one that has its folder in this one.
+    Only(PathBuf),
+}
+
+/// What is asked of a running sensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// How it goes.
+    Status,
+    /// A device is to be cut off.
+    Quarantine {
+        /// Which.
+        device: String,
+        /// For how long.
+        ttl: Duration,
+        /// Why.
+        reason: String,
+        /// Whether also where lives may depend on it.
+        force: Force,
+    },
+    /// A quarantine is to end.
+    Release {
+        /// Whose.
+        device: String,
+    },
+}
+
+/// Whether something is to be done against an objection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// It is.
+    Given,
+    /// It is not.
+    Withheld,
+}
+
+impl Force {
+    /// Whether it is.
+    pub(crate) fn is_given(self) -> bool {
+        self == Force::Given
+    }
+}
+
+/// What a run writes of the frames that it sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The folder.
+    pub dir: PathBuf,
+    /// A baseline; without one nothing is unusual.
+    pub baseline: Option<PathBuf>,
 }
 
 /// Where a sensor stands, by the names of interfaces.
@@ -371,6 +449,12 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
             quiet,
         }),
         Verb::Run(typed) => run(typed, quiet)?,
+        Verb::Quarantine(typed::Quarantine { device, ttl, reason, force, sensor, json }) => {
+            let force = if force { Force::Given } else { Force::Withheld };
+            ask(sensor, Question::Quarantine { device, ttl, reason, force }, json)
+        }
+        Verb::Release(typed) => ask(typed.sensor, Question::Release { device: typed.device }, typed.json),
+        Verb::Status(typed) => ask(typed.sensor, Question::Status, typed.json),
         Verb::Doctor(typed) => {
             Request::Doctor(Doctor { interfaces: typed.interfaces, form: form(typed.json) })
         }
@@ -447,8 +531,7 @@ fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
     let pin = match (typed.pin, names.as_slice()) {
         (Some(pin), _) => pin,
         (None, []) => return Err(wrong("name an interface with --interface, or the folder with --pin")),
-        // The file system refuses names with a dot, which those of VLAN interfaces have.
-        (None, names) => Path::new(ROOT).join(names.join("-").replace('.', "_")),
+        (None, names) => pin_of(names),
     };
     let (Some(mode), Some(policy)) = (typed.mode, typed.policy) else { return Ok(Request::Detach(pin)) };
     let stand = match mode {
@@ -462,7 +545,54 @@ fn run(typed: typed::Run, quiet: Quiet) -> Result<Request, clap::Error> {
     };
     let ending = if typed.stay { Ending::Stay } else { Ending::Detach };
     let status = if typed.verbose { Status::Told } else { Status::Silent };
-    Ok(Request::Run(Run { stand, policy, pin, ending, status, form: form(typed.json), quiet }))
+    let state = typed.state.unwrap_or_else(|| state_of(&pin));
+    let output = typed.out.map(|dir| Output { dir, baseline: typed.baseline });
+    Ok(Request::Run(Run { stand, policy, pin, state, output, ending, status, form: form(typed.json), quiet }))
+}
+
+/// The folder that belongs to one of pins: of the same name, slashes replaced where it is not in the usual place.
+fn state_of(pin: &Path) -> PathBuf {
+    let inside = pin.strip_prefix(ROOT).unwrap_or(pin);
+    let parts = inside.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => None,
+    });
+    Path::new(STATES).join(parts.collect::<Vec<_>>().join("-"))
+}
+
+fn ask(sensor: typed::Sensor, question: Question, json: bool) -> Request {
+    let sensor = match (sensor.state, sensor.interfaces.as_slice()) {
+        (Some(folder), _) => Sensor::At(folder),
+        (None, []) => Sensor::Only(PathBuf::from(STATES)),
+        (None, names) => Sensor::At(state_of(&pin_of(names))),
+    };
+    Request::Ask(Ask { sensor, question, form: form(json) })
+}
+
+fn pin_of(names: &[String]) -> PathBuf {
+    // The file system refuses names with a dot, which those of VLAN interfaces have.
+    Path::new(ROOT).join(names.join("-").replace('.', "_"))
+}
+
+/// Reads a time such as `30s`, `15m`, `4h` or `2d`, at most 30 days.
+fn ttl(text: &str) -> Result<Duration, String> {
+    const MOST: u64 = 30 * 86_400;
+    let unit = |letter| match letter {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3600),
+        'd' => Some(86_400),
+        _ => None,
+    };
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
+    let mut letters = text.chars().skip(digits.len());
+    let seconds = letters.next().and_then(unit).filter(|_| letters.next().is_none());
+    let seconds = seconds.and_then(|unit: u64| digits.parse::<u64>().ok()?.checked_mul(unit));
+    match seconds {
+        Some(seconds @ 1..=MOST) => Ok(Duration::from_secs(seconds)),
+        Some(_) => Err("between 1s and 30d".to_owned()),
+        None => Err("a number with s, m, h or d, such as 4h".to_owned()),
+    }
 }
 
 fn format(typed: typed::Fmt) -> Result<Format, clap::Error> {

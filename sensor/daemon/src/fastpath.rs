@@ -5,6 +5,7 @@
 //!                                                              │
 //!                        Memory ◀── mmap ── STATE ─────────────┘   verdicts, counters, flows; policies are written here
 //!                        Record ◀── ring ── EVENTS                 first frames of flows, denials, moves
+//!                        Taps   ◀── ring ── TAPS                   whole frames of flows that userspace looks at
 //! ```
 
 pub mod attach;
@@ -26,6 +27,7 @@ use pins::{Found, PinError, Pins};
 use policies::Compiled;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use memory::Memory;
@@ -162,11 +164,22 @@ pub struct Fastpath {
     links: Vec<(u32, FdLink)>,
     mode: Mode,
     ebpf: Ebpf,
-    memory: Memory,
+    memory: Arc<Memory>,
     events: RingBuf<MapData>,
-    taps: RingBuf<MapData>,
+    /// Until somebody takes it.
+    taps: Option<Taps>,
     /// Kept, because the kernel empties the array when nobody holds it.
     _programs: ProgramArray<MapData>,
+}
+
+/// The ring of copied frames.
+pub struct Taps(RingBuf<MapData>);
+
+impl Taps {
+    /// Shows the next copied frame to somebody and takes it, if there is one.
+    pub fn take<T>(&mut self, look: impl FnOnce(TappedFrame<'_>) -> T) -> Option<T> {
+        self.0.next().and_then(|bytes| TappedFrame::read(&bytes).map(look))
+    }
 }
 
 const HOT: &str = "wardline";
@@ -220,7 +233,7 @@ impl Fastpath {
             }
         }
         let mut ebpf = loader.load(object)?;
-        let memory = Memory::map(map_of(&ebpf, "STATE")?)?;
+        let memory = Arc::new(Memory::map(map_of(&ebpf, "STATE")?)?);
         match found {
             Found::Memory => {}
             Found::Nothing => {
@@ -249,6 +262,7 @@ impl Fastpath {
         }
         let events = RingBuf::try_from(ebpf.take_map("EVENTS").ok_or(FastpathError::Missing("EVENTS"))?)?;
         let taps = RingBuf::try_from(ebpf.take_map("TAPS").ok_or(FastpathError::Missing("TAPS"))?)?;
+        let taps = Some(Taps(taps));
         Ok(Fastpath { links: Vec::new(), mode: setup.mode, ebpf, memory, events, taps, _programs: programs })
     }
 
@@ -298,7 +312,17 @@ impl Fastpath {
 
     /// Shows the next copied frame to somebody and takes it, if there is one: [`State::set_tap_frames`], [`State::set_tap`].
     pub fn tapped<T>(&mut self, look: impl FnOnce(TappedFrame<'_>) -> T) -> Option<T> {
-        self.taps.next().and_then(|bytes| TappedFrame::read(&bytes).map(look))
+        self.taps.as_mut()?.take(look)
+    }
+
+    /// Hands over the ring of copied frames, for who empties it apart from everything else; once.
+    pub fn take_taps(&mut self) -> Option<Taps> {
+        self.taps.take()
+    }
+
+    /// The memory of the program, for who looks at it apart from everything else.
+    pub fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
     }
 
     /// Takes the next record, if there is one.

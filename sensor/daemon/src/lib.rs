@@ -6,6 +6,7 @@ use std::io::Write;
 pub mod capture;
 pub mod check;
 pub mod command;
+mod control;
 mod doctor;
 pub mod exit;
 mod explain;
@@ -48,6 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Request::PolicyFormat(request) => fmt::run(&request),
         Request::Run(request) => run::run(&request),
         Request::Detach(pin) => run::detach(&pin),
+        Request::Ask(request) => control::ask(&request),
         Request::Doctor(request) => doctor::run(&request),
     };
     match done {

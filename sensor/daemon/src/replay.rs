@@ -159,7 +159,11 @@ pub(crate) fn feed(
     Ok(Read { notes, interrupted, frames: progress.frames() })
 }
 
-fn load_baseline(path: &Path) -> Result<(Baseline, [u8; 32]), Failure> {
+/// Reads a baseline, and its hash.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub(crate) fn load_baseline(path: &Path) -> Result<(Baseline, [u8; 32]), Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         let cause = anyhow::Error::new(error);
         Failure::usage(cause.context(format!("{}: the baseline cannot be read", path.display())))

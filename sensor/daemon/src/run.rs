@@ -4,6 +4,10 @@
 //! The program does not need it: what is attached is pinned, and goes on under the last policy when the process dies.
 
 mod carrier;
+pub(crate) mod control;
+mod live;
+mod orders;
+pub(crate) mod quarantine;
 mod report;
 mod tally;
 
@@ -20,7 +24,10 @@ use abi::event::Record;
 use abi::judge::Event;
 use anyhow::anyhow;
 use carrier::{Order, Side, Wire};
+use control::Control;
+use live::Live;
 use policies::Compiled;
+use quarantine::Quarantines;
 use report::Report;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
@@ -59,11 +66,14 @@ pub(crate) fn run(request: &Run) -> Result<Exit, Failure> {
     let mut sensor = Sensor::start(request, policy, &ports)?;
     sensor.introduce(request);
     let watched = sensor.watch(request, &signals);
+    // First the engine, so that its figures are whole; the judge goes on meanwhile.
+    let wrote = sensor.end_live();
     let report = sensor.report();
     let ended = sensor.end(request.ending);
     watched?;
     ended?;
     report.print(request.form)?;
+    wrote?;
     Ok(Exit::Ok)
 }
 
@@ -163,11 +173,23 @@ struct Sensor {
     is_span: bool,
     /// In mode `inline`.
     wire: Option<(Watch, Wire)>,
+    /// Where rows are written.
+    live: Option<Live>,
+    /// What it had counted when it ended.
+    figures: Option<live::Figures>,
+    quarantines: Quarantines,
+    /// Where other commands ask; none while one is answered.
+    control: Option<Control>,
+    /// When this run began, by the monotonic clock.
+    begun: Duration,
 }
 
 impl Sensor {
     fn start(request: &Run, policy: Compiled, ports: &[Port]) -> Result<Sensor, Failure> {
         let pins = Pins::claim(&request.pin).map_err(refused)?;
+        let unusable = |error| Failure::writing(&request.state.display().to_string(), error);
+        let control = Control::listen(&request.state).map_err(unusable)?;
+        let quarantines = quarantines(&request.state);
         let mode = match (&request.stand, ports) {
             (Stand::Span(_), _) => Mode::Span,
             (Stand::Inline(_), [first, second]) => {
@@ -199,10 +221,21 @@ impl Sensor {
             told: Told::default(),
             is_span: mode == Mode::Span,
             wire,
+            live: None,
+            figures: None,
+            quarantines,
+            control: Some(control),
+            begun: monotonic(),
         };
         if mode != Mode::Routed {
             sensor.open_ears()?;
         }
+        // A sensor before may have had frames copied.
+        sensor.fastpath.state().set_tap_frames(0);
+        if let Some(output) = &request.output {
+            sensor.live = Some(Live::start(request, output, &mut sensor.fastpath, &sensor.ports)?);
+        }
+        sensor.take_quarantines_over(request);
         Ok(sensor)
     }
 
@@ -254,19 +287,23 @@ impl Sensor {
     }
 
     fn watch(&mut self, request: &Run, signals: &Signals) -> Result<(), Failure> {
-        let mut next_status = monotonic().saturating_add(SECOND);
+        let mut next_second = monotonic().saturating_add(SECOND);
         while !signals.interrupt.came() {
             self.attend();
             self.wait();
             self.take_records();
             self.pass_on_link_state()?;
+            self.answer(request);
             if signals.reload.swap(false, Ordering::Relaxed) {
                 self.reload(request)?;
             }
             let now = monotonic();
-            if request.status == Status::Told && now >= next_status {
-                next_status = now.saturating_add(SECOND);
-                crate::say("status", &self.report().line());
+            if now >= next_second {
+                next_second = now.saturating_add(SECOND);
+                self.end_quarantines();
+                if request.status == Status::Told {
+                    crate::say("status", &self.report().line());
+                }
             }
         }
         Ok(())
@@ -280,8 +317,9 @@ impl Sensor {
     }
 
     fn wait(&self) {
-        let mut waiting: Vec<PollFd<'_>> =
-            self.wire.iter().map(|(watch, _)| PollFd::new(watch, PollFlags::IN)).collect();
+        let news = self.wire.iter().map(|(watch, _)| PollFd::new(watch, PollFlags::IN));
+        let asked = self.control.iter().map(|control| PollFd::new(control, PollFlags::IN));
+        let mut waiting: Vec<PollFd<'_>> = news.chain(asked).collect();
         // A signal ends the waiting, which is as good.
         match poll(&mut waiting, Some(&PAUSE)) {
             Ok(_) | Err(_) => {}
@@ -290,7 +328,10 @@ impl Sensor {
 
     fn take_records(&mut self) {
         for _ in 0..RECORDS {
-            let Some(record) = self.fastpath.event() else { return };
+            let Some(record) = self.fastpath.event() else { break };
+            if let Some(live) = &mut self.live {
+                live.record(&record);
+            }
             let counter = match Record::event(&record) {
                 Some(Event::NewFlow) => &mut self.told.new_flows,
                 Some(Event::Denied) => &mut self.told.denied,
@@ -299,6 +340,22 @@ impl Sensor {
             };
             *counter = counter.saturating_add(1);
         }
+        if let Some(live) = &mut self.live {
+            live.send();
+        }
+    }
+
+    /// Ends the engine's work and writes what is left of it.
+    fn end_live(&mut self) -> Result<(), Failure> {
+        self.take_records();
+        let Some(live) = self.live.take() else { return Ok(()) };
+        let (figures, ended) = live.end(|| self.attend());
+        self.figures = Some(figures);
+        ended
+    }
+
+    fn figures(&self) -> Option<live::Figures> {
+        self.live.as_ref().map(Live::figures).or(self.figures)
     }
 
     fn pass_on_link_state(&mut self) -> Result<(), Failure> {
@@ -335,6 +392,13 @@ impl Sensor {
         match check::load(&request.policy) {
             Ok(policy) => {
                 install(&mut self.fastpath, &policy)?;
+                if let Some(live) = &self.live {
+                    // A policy is not copied; this one was valid a moment ago.
+                    match check::load(&request.policy) {
+                        Ok(policy) => live.replace_policy(policy),
+                        Err(failure) => crate::complain(&failure),
+                    }
+                }
                 self.tally.turn(self.fastpath.state(), &self.policy);
                 self.policy = policy;
                 crate::say("note", &format!("policy replaced: {}", report::policy_line(&self.policy)));
@@ -355,7 +419,8 @@ impl Sensor {
             self.ports.iter().map(|port| (port.port.interface().name.clone(), port.note.way)).collect();
         // The counters say what the policy wants; a mirror port carries nothing out.
         let word = if self.is_span { "would_be_dropped" } else { "dropped" };
-        Report::of(self.fastpath.state(), &self.policy, rules, ports, (self.told, word))
+        let report = Report::of(self.fastpath.state(), &self.policy, rules, ports, (self.told, word));
+        report.with(self.figures())
     }
 
     /// Ends the work of the program, or only this process's part in it.
@@ -374,6 +439,17 @@ impl Sensor {
             }
         }
     }
+}
+
+/// Who is in quarantine still.
+fn quarantines(folder: &Path) -> Quarantines {
+    let file = folder.join("quarantine.json");
+    let (quarantines, wrong) = Quarantines::read(&file);
+    if let Some(wrong) = wrong {
+        let text = format!("{}: {wrong}: who was in quarantine is not known any more", file.display());
+        crate::say("warning", &text);
+    }
+    quarantines
 }
 
 fn install(fastpath: &mut Fastpath, policy: &Compiled) -> Result<(), Failure> {

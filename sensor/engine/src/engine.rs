@@ -4,9 +4,11 @@ mod clock;
 mod exchanges;
 mod finish;
 mod link;
+mod live;
 mod report;
 
 pub use crate::flow::table::Timeouts;
+pub use live::Counted;
 
 use crate::flow::table::{Place, Table};
 use crate::flow::{Announced, End, Flow, Key};
@@ -48,11 +50,14 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Keys every digest of network data, so that nobody can make two frames collide. No output depends on it.
     pub seed: u64,
+    /// Where frames cost something, as those of a live network that are copied for this: after so many of a direction
+    /// [`Outputs::wishes`] says whether more are wanted. Without it all frames come anyhow.
+    pub glimpse: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { flows: 262_144, timeouts: Timeouts::default(), seed: 0 }
+        Settings { flows: 262_144, timeouts: Timeouts::default(), seed: 0, glimpse: None }
     }
 }
 
@@ -92,6 +97,7 @@ pub struct Engine {
     pub(crate) waiting: VecDeque<(Timestamp, Place, FlowId)>,
     pub(crate) asked: link::Asked,
     pub(crate) summary: Summary,
+    pub(crate) glimpse: Option<u64>,
 }
 
 impl Engine {
@@ -116,6 +122,7 @@ impl Engine {
             waiting: VecDeque::new(),
             asked: link::Asked::default(),
             summary: Summary::default(),
+            glimpse: settings.glimpse,
         }
     }
 
@@ -214,6 +221,9 @@ impl Engine {
         }
         if !self.reader.exchanges.is_empty() {
             self.exchanges(place, frame, out);
+        }
+        if let Some(glimpse) = self.glimpse {
+            self.wish((place, from), headers, glimpse, out);
         }
         self.announce(place);
         self.split_active(place, out);

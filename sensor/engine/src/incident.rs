@@ -24,6 +24,8 @@ pub(crate) struct Incidents {
     /// Notices among them, as they were opened.
     low: usize,
     latest: FxHashMap<(DeviceKey, &'static str), usize>,
+    /// Findings of each when it was shown last; as long as `all`, or empty where none ever was.
+    told: Vec<u64>,
     /// Findings that found no room.
     pub(crate) overflows: u64,
 }
@@ -62,7 +64,7 @@ impl Incidents {
         evidence.truncate(EVIDENCES);
         flows.truncate(FLOWS);
         self.all.push(Incident {
-            id: 0,
+            id: self.all.len() as u64 + 1,
             first,
             last,
             severity,
@@ -79,9 +81,25 @@ impl Incidents {
         });
     }
 
-    /// The incidents in the order of time, numbered from 1.
+    /// Shows each incident that is new or has twice the findings that it had when it was shown last.
+    pub(crate) fn news<E>(&mut self, mut show: impl FnMut(&Incident) -> Result<(), E>) -> Result<(), E> {
+        self.told.resize(self.all.len(), 0);
+        for (incident, told) in self.all.iter().zip(&mut self.told) {
+            if *told == 0 || incident.findings >= told.saturating_mul(2) {
+                show(incident)?;
+                *told = incident.findings;
+            }
+        }
+        Ok(())
+    }
+
+    /// The incidents in the order of time, numbered from 1; where some were shown before, in the order in which they were
+    /// found, by the numbers that they have.
     pub(crate) fn finish(self) -> Vec<Incident> {
         let mut all = self.all;
+        if !self.told.is_empty() {
+            return all;
+        }
         all.sort_by(|a, b| (a.first, a.source.device, a.kind).cmp(&(b.first, b.source.device, b.kind)));
         for (id, incident) in (1u64..).zip(&mut all) {
             incident.id = id;

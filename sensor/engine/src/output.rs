@@ -3,6 +3,7 @@
 use abi::address::DeviceKey;
 use abi::address::{Ip, Mac, Timestamp};
 use abi::device::DeviceType;
+use abi::headers::Headers;
 use abi::judge::Reason;
 use abi::table::{Action, Mode, RuleId, SegmentId};
 use detectors::finding::{Evidence as Surprise, Severity, Technique};
@@ -164,12 +165,35 @@ pub struct Outputs {
     pub sessions: Vec<SessionRow>,
     /// Verdicts, one for each flow row, when a policy is loaded.
     pub verdicts: Vec<VerdictRow>,
+    /// Which flows are to be shown further, for who chooses what is shown ([`crate::engine::Settings::glimpse`]).
+    pub wishes: Vec<Wish>,
+}
+
+/// Whether more of the frames of a flow is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// All of them: what they carry is read.
+    All,
+    /// None: nothing more can be learned of them than how many they are ([`crate::engine::Engine::counted`]).
+    Counts,
+}
+
+/// What is wanted of one direction of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// The headers of a frame of it.
+    pub headers: Headers,
+    /// What.
+    pub interest: Interest,
 }
 
 impl Outputs {
     /// Whether there is nothing to drain.
     pub const fn is_empty(&self) -> bool {
-        self.flows.is_empty() && self.sessions.is_empty() && self.verdicts.is_empty()
+        self.flows.is_empty()
+            && self.sessions.is_empty()
+            && self.verdicts.is_empty()
+            && self.wishes.is_empty()
     }
 
     /// Drops every row.
@@ -177,6 +201,7 @@ impl Outputs {
         self.flows.clear();
         self.sessions.clear();
         self.verdicts.clear();
+        self.wishes.clear();
     }
 }
 

@@ -59,6 +59,23 @@ impl Guard {
         Guard { policy, state, placed: FxHashMap::default(), overflows }
     }
 
+    /// Puts another policy in force. It forgets who was placed by class; that is done again as devices speak.
+    pub(crate) fn replace(&mut self, policy: Compiled) {
+        self.overflows += u64::from(policy.install(&self.state).is_err());
+        self.placed.clear();
+        self.policy = policy;
+    }
+
+    /// Cuts devices off, whatever the policy says.
+    pub(crate) fn quarantine(&mut self, addresses: &[DeviceKey]) {
+        self.overflows += u64::from(self.state.quarantine(addresses).is_err());
+    }
+
+    /// Ends that.
+    pub(crate) fn release(&mut self, addresses: &[DeviceKey]) {
+        self.state.release(addresses);
+    }
+
     /// The policy, after the run.
     pub(crate) fn into_policy(self) -> Compiled {
         self.policy
@@ -96,6 +113,7 @@ impl Guard {
                 | Reason::RogueServer
                 | Reason::FailOpen
                 | Reason::FailClosed
+                | Reason::RateLimit
                 | Reason::Builtin(_),
             ) => std::mem::swap(&mut verdict.from, &mut verdict.to),
         }

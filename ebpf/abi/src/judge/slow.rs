@@ -4,7 +4,8 @@ use super::{Direction, Fate, Look, PackedEvent, decide};
 use crate::address::{Mac, Timestamp};
 use crate::headers::{Headers, protocol};
 use crate::state::{
-    Books, Endpoint, Held, Inserted, Key, Moment, PackedVerdict, Ruled, Seen, Share, State, Tap, reason,
+    Books, Consumer, Draw, Endpoint, Found, Held, Inserted, Key, Moment, Pace, PackedVerdict, Ruled, Seen,
+    Share, State, Tap, reason,
 };
 use crate::table::{Access, Action, Mode, SegmentId};
 
@@ -19,6 +20,8 @@ pub(super) struct Miss {
     known: Option<Seen>,
     /// The entry that it may answer.
     asking: Option<Seen>,
+    /// What is found of both addresses.
+    found: [Found; 2],
     /// The segment of the sender.
     pub(super) from: Option<SegmentId>,
     /// The segment of the receiver.
@@ -35,6 +38,20 @@ pub(super) struct Miss {
     pub(super) event: PackedEvent,
     /// Whether the frame is copied.
     pub(super) tap: Tap,
+    /// What is kept of the verdict.
+    kept: Kept,
+}
+
+/// What is kept of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Kept {
+    /// It becomes the flow's.
+    Verdict = 0,
+    /// It is the flow's already.
+    Known = 1,
+    /// It is of this frame alone, which is beyond a limit.
+    Nothing = 2,
 }
 
 /// Whether a quarantine cuts a frame off.
@@ -53,6 +70,7 @@ impl Miss {
         back: Key::NONE,
         known: None,
         asking: None,
+        found: [Found::NOTHING; 2],
         from: None,
         to: None,
         asker: None,
@@ -61,6 +79,7 @@ impl Miss {
         packed: PackedVerdict(0),
         event: PackedEvent::NONE,
         tap: Tap::Off,
+        kept: Kept::Verdict,
     };
 
     /// Forgets what was found out about the frame before.
@@ -70,6 +89,7 @@ impl Miss {
         (self.held, self.custody) = (Held::NOBODY, Custody::Free);
         self.event = PackedEvent::NONE;
         self.tap = Tap::Off;
+        self.kept = Kept::Verdict;
     }
 
     /// The entry of its key, if it is live.
@@ -91,6 +111,7 @@ pub(super) fn look(state: &State, headers: &Headers, miss: &mut Miss) -> Look {
     if let Some(own) = miss.own()
         && own.packed.generation() == miss.moment.generation
         && own.mac == headers.src_mac
+        && own.pace == Pace::Free
     {
         let packed = own.packed;
         miss.tap = state.flows.touch(own, miss.share, state.tap_frames());
@@ -123,11 +144,15 @@ pub(super) fn place(state: &State, headers: &Headers, miss: &mut Miss) {
 #[inline(always)]
 fn find_places(state: &State, headers: &Headers, miss: &mut Miss) {
     let identities = &state.policy(&miss.moment).identities;
-    (miss.from, miss.to) = identities.sides(headers);
+    // Kept where the kernel does not follow what is known of a value: it would follow each kind of them through all else.
+    miss.found = [identities.found(headers.src), identities.found(headers.dst)];
+    (miss.from, miss.to) = identities.sides(headers, miss.found);
     if let Some(asking) = &miss.asking
         && asking.packed.generation() != miss.moment.generation
     {
-        miss.asker = identities.segment(&Endpoint { mac: asking.mac, ip: headers.dst, vlan: asking.vlan });
+        let [_, dst] = miss.found;
+        let asker = Endpoint { mac: asking.mac, ip: headers.dst, vlan: asking.vlan };
+        miss.asker = identities.segment(&asker, dst);
     }
 }
 
@@ -155,9 +180,36 @@ fn custody(state: &State, headers: &Headers, miss: &mut Miss) -> Custody {
     if is_excused && !serves { Custody::Free } else { Custody::Held }
 }
 
+/// The verdict that a known flow has, where only its limit is to be asked, or where it comes from another MAC address
+/// without having moved: routers place nobody. A quarantine could be that of one of them, so then there is none.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn unmoved(state: &State, headers: &Headers, miss: &Miss) -> PackedVerdict {
+    let [sender, _] = miss.found;
+    let identities = &state.policy(&miss.moment).identities;
+    match miss.own() {
+        Some(own)
+            if own.packed.generation() == miss.moment.generation
+                && (own.mac == headers.src_mac
+                    || (!state.has_quarantine()
+                        && identities.is_turn(sender, [own.mac, headers.src_mac]))) =>
+        {
+            own.packed
+        }
+        Some(_) | None => PackedVerdict::NONE,
+    }
+}
+
 /// Judges a frame of a flow.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(super) fn decide_flow(state: &State, headers: &Headers, miss: &mut Miss) {
+    let known = unmoved(state, headers, miss);
+    if !known.is_none() {
+        if miss.known.as_ref().is_some_and(|own| own.mac == headers.src_mac) {
+            miss.kept = Kept::Known;
+        }
+        miss.packed = known;
+        return;
+    }
     let packed = match miss.custody {
         Custody::Free => verdict(state, headers, miss),
         Custody::Held => PackedVerdict::denied(reason::QUARANTINE, Mode::Enforce, miss.from, miss.to),
@@ -169,12 +221,71 @@ pub(super) fn decide_flow(state: &State, headers: &Headers, miss: &mut Miss) {
     miss.packed = packed.with_generation(miss.moment.generation);
 }
 
+/// Whether what a verdict allows has a limit. What answers has none.
+#[inline(always)]
+fn pace(state: &State, miss: &Miss, packed: PackedVerdict) -> Pace {
+    let bound = state.policy(&miss.moment).tables.bound(packed.rule());
+    match (bound, packed.action(), packed.direction()) {
+        (Some(_), Action::Allow, Direction::Forward) => Pace::Limited,
+        _ => Pace::Free,
+    }
+}
+
+/// Asks the limit of the rule that allows a frame. Whoever is beyond it is denied this frame.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub(super) fn limit(state: &State, headers: &Headers, miss: &mut Miss) {
+    let (packed, policy) = (miss.packed, state.policy(&miss.moment));
+    let Some(bound) = policy.tables.bound(packed.rule()) else { return };
+    if pace(state, miss, packed) == Pace::Free {
+        return;
+    }
+    let [sender, _] = miss.found;
+    // A router's MAC address is everybody's behind it.
+    let is_local =
+        !sender.is_routed() && !headers.src_mac.is_none() && !policy.identities.is_router(headers.src_mac);
+    let mac = if is_local { Some(headers.src_mac) } else { None };
+    let consumer = Consumer::new(mac, headers.src, (packed.rule(), policy.tables.edition()));
+    let draw = state.draw(&consumer, bound, &miss.moment);
+    match draw {
+        Draw::Within => return,
+        Draw::Unknown => return state.counters.unlimited.add(1),
+        Draw::Beyond | Draw::Told => {}
+    }
+    let critical = policy.tables.is_life_critical(miss.from) || policy.tables.is_life_critical(miss.to);
+    let mode = match (bound.mode(), packed.mode()) {
+        // A device that a patient depends on is not cut off because it talks much, unless the limit says so itself.
+        (None, Mode::Enforce) if critical => Mode::Alert,
+        (Some(mode), _) | (None, mode) => mode,
+    };
+    miss.packed = packed.limited(mode);
+    miss.kept = Kept::Nothing;
+    if draw == Draw::Told {
+        miss.event = PackedEvent::DENIED;
+    }
+}
+
 /// Remembers the verdict of a frame of a flow, and says what is to be told.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(super) fn keep(state: &State, headers: &Headers, miss: &mut Miss) -> PackedEvent {
     let packed = miss.packed;
+    match (miss.kept, miss.own()) {
+        (Kept::Known, Some(own)) => {
+            miss.tap = state.flows.touch(own, miss.share, state.tap_frames());
+            return PackedEvent::NONE;
+        }
+        (Kept::Nothing, own) => {
+            // Of a flow that userspace follows it sees what passes; the first frames are those within the limit.
+            miss.tap = match own.map(|own| state.flows.tap(own)) {
+                Some(Tap::Kept) => Tap::Kept,
+                Some(Tap::Off | Tap::Beginning) | None => Tap::Off,
+            };
+            state.counters.add(packed, 1, u64::from(miss.share.bytes));
+            return miss.event;
+        }
+        (Kept::Verdict, _) | (Kept::Known, None) => {}
+    }
     let event = match miss.own() {
-        Some(own) => change(state, headers, &miss.moment, (own, packed)),
+        Some(own) => change(state, headers, miss, (own, packed)),
         None => beginning(packed),
     };
     miss.tap = match (packed.fate(), miss.own()) {
@@ -183,7 +294,8 @@ pub(super) fn keep(state: &State, headers: &Headers, miss: &mut Miss) -> PackedE
         (Fate::Pass, None) if state.tap_frames() == 0 => Tap::Off,
         (Fate::Pass, None) => Tap::Beginning,
     };
-    let ruled = Ruled { packed, mac: headers.src_mac, share: miss.share, tap: miss.tap };
+    let pace = pace(state, miss, packed);
+    let ruled = Ruled { packed, mac: headers.src_mac, share: miss.share, tap: miss.tap, pace };
     if !store(state, miss, &ruled) {
         state.counters.add(packed, 1, u64::from(miss.share.bytes));
     }
@@ -235,19 +347,18 @@ fn store(state: &State, miss: &mut Miss, ruled: &Ruled) -> bool {
 fn change(
     state: &State,
     headers: &Headers,
-    moment: &Moment,
+    miss: &Miss,
     (own, packed): (&Seen, PackedVerdict),
 ) -> PackedEvent {
-    if own.packed.generation() != moment.generation {
+    let [sender, _] = miss.found;
+    let identities = &state.policy(&miss.moment).identities;
+    if own.packed.generation() != miss.moment.generation {
         state.counters.rejudged.add(1);
     }
-    if own.mac != headers.src_mac {
+    // Routers that take turns are no move of the device behind them.
+    if own.mac != headers.src_mac && !identities.is_turn(sender, [own.mac, headers.src_mac]) {
         state.counters.mac_moved.add(1);
-        let identities = &state.policy(moment).identities;
-        // Two routers that take turns (VRRP, HSRP) are no move of the device behind them.
-        if !(identities.is_router(own.mac) && identities.is_router(headers.src_mac)) {
-            return PackedEvent::mac_moved(own.mac);
-        }
+        return PackedEvent::mac_moved(own.mac);
     }
     match (own.packed.action(), packed.action()) {
         (Action::Allow, Action::Deny) => PackedEvent::DENIED,
@@ -363,7 +474,8 @@ fn answered(state: &State, miss: &Miss) -> PackedVerdict {
     };
     let books = Books { moment: &miss.moment, counters: &state.counters };
     // Where another CPU is faster, it judges by the same policy or a newer one.
-    if state.flows.refresh(seen, &miss.back, verdict.with_generation(miss.moment.generation), &books) {
+    let ruled = (verdict.with_generation(miss.moment.generation), pace(state, miss, verdict));
+    if state.flows.refresh(seen, &miss.back, &ruled, &books) {
         state.counters.rejudged.add(1);
     }
     verdict.with_reason(reason::REPLY)

@@ -5,6 +5,7 @@ mod allowances;
 mod bounds;
 mod differential;
 mod fragments;
+mod limits;
 mod quarantine;
 mod reference;
 mod servers;
@@ -13,7 +14,7 @@ mod together;
 mod unattended;
 
 use super::{Event, Fate, Judgement, Reason, Verdict, judge};
-use crate::address::{Ip, Mac, SECOND, Timestamp};
+use crate::address::{DeviceKey, Ip, Mac, SECOND, Timestamp};
 use crate::headers::{Headers, ether_type, protocol, tcp_flag};
 use crate::state::{Counters, RuleTally, State};
 use crate::table::{Action, Cell, Mode, RuleId, SegmentId, ServiceClass};
@@ -324,7 +325,33 @@ fn two_routers_that_take_turns_are_no_event() {
     state.identities().mark_router(other.src_mac).unwrap();
     see(&state, &flow);
     assert_eq!(see(&state, &other).event, None);
-    assert_eq!(state.counters.mac_moved.load(), 1);
+    assert_eq!(state.counters.mac_moved.load(), 0);
+    let strange = Headers { src_mac: mac(SERVER), ..flow };
+    assert_eq!(see(&state, &strange).event, Some(Event::MacMoved { from: mac(STRANGER) }));
+}
+
+#[test]
+fn what_lies_behind_routers_comes_from_any_mac_address_without_a_new_verdict() {
+    let state = world(Mode::Enforce);
+    state.identities().route_prefix(Ip::v4([10, 1, 0, 0]), 16).unwrap();
+    state.publish();
+    let flow = udp((PUMP, 50_000), (SERVER, 443));
+    let other = Headers { src_mac: mac(STRANGER), ..flow };
+    assert_eq!(see(&state, &flow).event, Some(Event::NewFlow));
+    for frame in [other, flow, other] {
+        let judged = see(&state, &frame);
+        assert_eq!((facts(judged.verdict), judged.event), ((Action::Allow, Reason::Rule, 7), None));
+        assert_eq!(state.flow(&frame).unwrap().mac, frame.src_mac);
+    }
+    let bound = udp((SERVER, 443), (PUMP, 50_000));
+    see(&state, &bound);
+    let moved = Headers { src_mac: mac(STRANGER), ..bound };
+    assert_eq!(see(&state, &moved).event, Some(Event::MacMoved { from: mac(SERVER) }));
+    assert_eq!((state.counters.mac_moved.load(), state.counters.rejudged.load()), (1, 0));
+    // The other router may be the one that is cut off.
+    state.quarantine(&[DeviceKey::Mac(mac(STRANGER))]).unwrap();
+    assert_eq!(see(&state, &flow).verdict.fate(), Fate::Pass);
+    assert_eq!(see(&state, &other).verdict.reason, Reason::Quarantine);
 }
 
 #[test]

@@ -109,6 +109,8 @@ pub struct Counters {
     pub tapped: Cell64,
     /// Frames that were to be copied and are missing there, because nobody took the others away in time.
     pub tap_lost: Cell64,
+    /// Frames under a limit that passed uncounted, because too many devices are under limits.
+    pub unlimited: Cell64,
     /// Events that were not told, because their budget was used up or nobody took them away.
     pub untold: Cell64,
 }

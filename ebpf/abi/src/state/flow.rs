@@ -14,7 +14,7 @@ mod tap;
 
 pub use tap::Tap;
 
-use tap::{KEPT, TAPPED};
+use tap::{KEPT, LIMITED, TAPPED};
 
 use crate::address::{Mac, SECOND, Timestamp};
 use crate::cell::Cell64;
@@ -42,16 +42,16 @@ const CLAIMED: u64 = 0xff;
 
 /// Bits of [`Entry::meta`] that tell the family of the addresses; an entry with neither is empty.
 const FAMILY: u64 = 3;
-/// Bits of [`Entry::meta`] that a hit compares: MAC address, family, and that nothing is copied.
-const BOUND: u64 = 0xffff_ffff_ffff_0000 | FAMILY | TAPPED;
+/// Bits of [`Entry::meta`] that a hit compares: MAC address, family, that nothing is copied, and that there is no limit.
+const BOUND: u64 = 0xffff_ffff_ffff_0000 | FAMILY | TAPPED | LIMITED;
 
 /// One direction of a flow: key, cached verdict and what it was given for.
 #[repr(C, align(64))]
 pub(crate) struct Entry {
     short: Cell64,
     tuple: Cell64,
-    /// The source MAC address that the verdict is bound to in the upper 48 bits, whether frames are copied in two bits, the
-    /// family in the lowest two.
+    /// The source MAC address that the verdict is bound to in the upper 48 bits, a bit where the rule has a limit,
+    /// whether frames are copied in two bits, the family in the lowest two.
     meta: Cell64,
     verdict: Cell64,
     /// Frames since the flow began in the upper 56 bits, all TCP flags seen in the lowest 8.
@@ -114,6 +114,7 @@ pub(crate) struct Seen {
     pub(crate) mac: Mac,
     /// VLAN identifiers of the frames, outer then inner.
     pub(crate) vlan: [u16; 2],
+    pub(crate) pace: Pace,
     last: u64,
 }
 
@@ -144,6 +145,24 @@ pub(crate) struct Ruled {
     pub(crate) share: Share,
     /// Whether the frames of a flow that begins are copied.
     pub(crate) tap: Tap,
+    pub(crate) pace: Pace,
+}
+
+/// Whether a limit is to be asked for each frame of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Pace {
+    Free = 0,
+    Limited = 1,
+}
+
+impl Pace {
+    const fn bits(self) -> u64 {
+        match self {
+            Pace::Free => 0,
+            Pace::Limited => LIMITED,
+        }
+    }
 }
 
 /// Where a change to the table is booked, and when.
@@ -284,7 +303,8 @@ impl FlowTable {
         if packed == CLAIMED || entry.verdict.load() != packed {
             return None;
         }
-        Some(Seen { slot, packed: PackedVerdict(packed), mac: mac_of(meta), vlan: vlan(tuple), last })
+        let pace = if meta & LIMITED == 0 { Pace::Free } else { Pace::Limited };
+        Some(Seen { slot, packed: PackedVerdict(packed), mac: mac_of(meta), vlan: vlan(tuple), pace, last })
     }
 
     /// Claims an entry that still has this verdict, and books what its flow has counted until now.
@@ -315,7 +335,7 @@ impl FlowTable {
             Fate::Pass => entry.meta.load() & (TAPPED | KEPT),
             Fate::Drop => 0,
         };
-        entry.meta.store(mac_word(ruled.mac) | taps | key.family);
+        entry.meta.store(mac_word(ruled.mac) | taps | ruled.pace.bits() | key.family);
         entry.touch(ruled.share);
         entry.verdict.store(ruled.packed.0);
         true
@@ -323,12 +343,19 @@ impl FlowTable {
 
     /// Replaces the verdict of a flow of which no frame is at hand. `false`: another CPU was faster.
     #[cfg_attr(target_arch = "bpf", inline(never))]
-    pub(crate) fn refresh(&self, seen: &Seen, key: &Key, packed: PackedVerdict, books: &Books<'_>) -> bool {
+    pub(crate) fn refresh(
+        &self,
+        seen: &Seen,
+        key: &Key,
+        &(packed, pace): &(PackedVerdict, Pace),
+        books: &Books<'_>,
+    ) -> bool {
         let Some((entry, _)) = self.claim(seen.slot, seen.packed, books.counters) else { return false };
         if entry.short.load() != key.short || !alike(entry.tuple.load(), key.tuple) {
             entry.verdict.store(seen.packed.0);
             return false;
         }
+        entry.meta.store(entry.meta.load() & !LIMITED | pace.bits());
         entry.verdict.store(packed.0);
         true
     }
@@ -382,7 +409,7 @@ impl FlowTable {
         }
         entry.short.store(key.short);
         entry.tuple.store(key.tuple);
-        entry.meta.store(mac_word(ruled.mac) | ruled.tap.bits() | key.family);
+        entry.meta.store(mac_word(ruled.mac) | ruled.tap.bits() | ruled.pace.bits() | key.family);
         entry.frames.store((1 << 8) | u64::from(ruled.share.tcp_flags));
         entry.bytes.store(u64::from(ruled.share.bytes));
         entry.last.store(ruled.share.at.0);

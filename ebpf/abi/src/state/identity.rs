@@ -1,7 +1,8 @@
 //! Which segment an address belongs to: by MAC address, IP prefix, VLAN, or the class of the device.
 //!
 //! Precedence: a MAC address that the policy names, then the longest prefix, then the VLAN, then the class of the device
-//! (by its IP address where it is routed, by its MAC address where it is local).
+//! (by its IP address where it is routed, by its MAC address where it is local). Of what comes through a router, by its MAC
+//! address or by a prefix that lies behind one, only the address says something.
 
 mod address;
 mod mac;
@@ -32,6 +33,32 @@ pub(crate) struct Endpoint {
     pub(crate) vlan: [u16; 2],
 }
 
+/// What is known of an address by its prefixes, in one word: the number of the segment whose prefix is the longest, in the
+/// next eight bits the length of that and one, and a bit where any prefix lies behind routers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Found(u64);
+
+impl Found {
+    pub(crate) const NOTHING: Found = Found(0);
+    const SEGMENT: u64 = 0xff;
+    const ROUTED: u64 = 1 << 16;
+
+    const fn segment(self) -> Option<SegmentId> {
+        SegmentId::new((self.0 & Found::SEGMENT) as u8)
+    }
+
+    /// The same, if the prefix has at least so many bits.
+    const fn segment_within(self, least: u64) -> Option<SegmentId> {
+        if self.0 >> 8 & 0xff > least { self.segment() } else { None }
+    }
+
+    /// Whether frames have the MAC address of whichever router took them.
+    pub(crate) const fn is_routed(self) -> bool {
+        self.0 & Found::ROUTED != 0
+    }
+}
+
 /// The segment of every known address.
 #[repr(C)]
 pub struct Identities {
@@ -53,6 +80,20 @@ impl Identities {
     /// and the VLAN do not place it, and a change to another router is no move.
     pub fn mark_router(&self, mac: Mac) -> Result<(), Full> {
         self.macs.mark_router(mac)
+    }
+
+    /// The same by the policy, and for as long as that is in force.
+    pub fn declare_router(&self, mac: Mac) -> Result<(), Full> {
+        self.macs.declare_router(mac)
+    }
+
+    /// Says that the addresses of a prefix lie behind routers: whichever MAC address their frames have, it does not place
+    /// them, and neither does the VLAN; their flows are not bound to it, and a change of it is no move.
+    pub fn route_prefix(&self, network: Ip, len: u8) -> Result<(), Full> {
+        match network.as_v4() {
+            Some(v4) => self.prefixes4.route(u32::from_be_bytes(v4), len),
+            None => self.prefixes6.route(network, len),
+        }
     }
 
     /// Forgets everything about a MAC address.
@@ -86,7 +127,7 @@ impl Identities {
         self.addresses.forget(ip);
     }
 
-    /// Forgets all placements, as before a new policy. Routers stay marked.
+    /// Forgets what a policy says, as before a new one. Routers that were marked stay so.
     pub fn forget_segments(&self) {
         self.macs.forget_segments();
         self.forget_places();
@@ -109,12 +150,24 @@ impl Identities {
 
     /// The segment of an address that was seen on its own (a device of the inventory), by the same precedence.
     pub fn segment_of(&self, mac: Mac, ip: Ip, vlan: [u16; 2]) -> Option<SegmentId> {
-        self.segment(&Endpoint { ip, mac, vlan })
+        self.segment(&Endpoint { ip, mac, vlan }, self.found(ip))
     }
 
-    /// Whether a MAC address is marked as a router's.
+    /// Whether a MAC address is a router's.
     pub fn is_router(&self, mac: Mac) -> bool {
         self.macs.find(mac).is_some_and(mac::Entry::is_router)
+    }
+
+    /// Whether frames of a sender, of whom this is found, that had one MAC address and now have another are no move: it lies
+    /// behind routers, or both are routers that take turns (VRRP, HSRP, several of equal cost).
+    #[inline(always)]
+    pub(crate) fn is_turn(&self, sender: Found, [before, now]: [Mac; 2]) -> bool {
+        sender.is_routed() || self.are_routers([before, now])
+    }
+
+    #[cfg_attr(target_arch = "bpf", inline(never))]
+    fn are_routers(&self, [one, other]: [Mac; 2]) -> bool {
+        self.is_router(one) && self.is_router(other)
     }
 
     /// The segment in which the policy names a MAC address, though it may forward for others.
@@ -124,15 +177,16 @@ impl Identities {
     }
 
     #[cfg_attr(target_arch = "bpf", inline(never))]
-    pub(crate) fn segment(&self, endpoint: &Endpoint) -> Option<SegmentId> {
+    pub(crate) fn segment(&self, endpoint: &Endpoint, found: Found) -> Option<SegmentId> {
         let entry = self.macs.find(endpoint.mac).unwrap_or_default();
-        if let (false, Some(segment)) = (entry.is_router(), entry.segment(PlacedBy::Policy)) {
+        let is_beyond = entry.is_router() || found.is_routed();
+        if let (false, Some(segment)) = (is_beyond, entry.segment(PlacedBy::Policy)) {
             return Some(segment);
         }
-        if let Some((segment, _)) = self.prefix(endpoint.ip) {
+        if let Some(segment) = found.segment() {
             return Some(segment);
         }
-        if entry.is_router() {
+        if is_beyond {
             return self.addresses.find(endpoint.ip);
         }
         let [outer, inner] = endpoint.vlan;
@@ -142,29 +196,35 @@ impl Identities {
             .or_else(|| entry.segment(PlacedBy::Class))
     }
 
-    /// The two sides of a frame. A group has no segment of its own: it is the sender's, unless a prefix of group
+    /// The two sides of a frame, by what is found of their addresses. A group has no segment of its own: it is the sender's, unless a prefix of group
     /// addresses names it.
     #[cfg_attr(target_arch = "bpf", inline(never))]
-    pub(crate) fn sides(&self, headers: &Headers) -> (Option<SegmentId>, Option<SegmentId>) {
-        let from = self.segment(&Endpoint { mac: headers.src_mac, ip: headers.src, vlan: headers.vlan });
+    pub(crate) fn sides(
+        &self,
+        headers: &Headers,
+        [src, dst]: [Found; 2],
+    ) -> (Option<SegmentId>, Option<SegmentId>) {
+        let sender = Endpoint { mac: headers.src_mac, ip: headers.src, vlan: headers.vlan };
+        let from = self.segment(&sender, src);
         let to = if headers.dst.is_group() {
             // A prefix such as 0.0.0.0/0 means hosts; only one that lies within the groups means groups.
             let least = if headers.dst.as_v4().is_some() { 4 } else { 8 };
-            self.prefix(headers.dst).filter(|&(_, len)| len >= least).map(|(segment, _)| segment).or(from)
+            dst.segment_within(least).or(from)
         } else if headers.dst_mac.is_group() {
-            self.prefix(headers.dst).map(|(segment, _)| segment).or(from)
+            dst.segment().or(from)
         } else {
-            self.segment(&Endpoint { mac: headers.dst_mac, ip: headers.dst, vlan: headers.vlan })
+            let receiver = Endpoint { mac: headers.dst_mac, ip: headers.dst, vlan: headers.vlan };
+            self.segment(&receiver, dst)
         };
         (from, to)
     }
 
-    /// The longest prefix of an address: its segment and its length.
+    /// What the prefixes of an address say of it.
     #[cfg_attr(target_arch = "bpf", inline(never))]
-    fn prefix(&self, ip: Ip) -> Option<(SegmentId, u8)> {
+    pub(crate) fn found(&self, ip: Ip) -> Found {
         match ip.as_v4() {
             Some(v4) => self.prefixes4.find(u32::from_be_bytes(v4)),
-            None if ip.is_none() => None,
+            None if ip.is_none() => Found::NOTHING,
             None => self.prefixes6.find(ip),
         }
     }

@@ -30,6 +30,7 @@ pub(crate) mod reason {
     pub(crate) const ROGUE_SERVER: u64 = 20;
     pub(crate) const FAIL_OPEN: u64 = 21;
     pub(crate) const FAIL_CLOSED: u64 = 22;
+    pub(crate) const RATE_LIMIT: u64 = 23;
 }
 
 const REASON_AT: u32 = 3;
@@ -85,6 +86,17 @@ impl PackedVerdict {
         let (from, to) = (SegmentId::number(from) as u64, SegmentId::number(to) as u64);
         let code = (mode_bits(mode) as u64) << 1 | action_bit(Action::Deny) as u64;
         PackedVerdict((from << 24) | (to << 16) | (reason << REASON_AT) | code)
+    }
+
+    /// The denial of a frame that is beyond the limit of the rule that allows it, in a mode.
+    pub(crate) const fn limited(self, mode: Mode) -> PackedVerdict {
+        let code = (mode_bits(mode) as u64) << 1 | action_bit(Action::Deny) as u64;
+        PackedVerdict(self.with_reason(reason::RATE_LIMIT).0 & !7 | code)
+    }
+
+    /// How far it is carried out.
+    pub(crate) const fn mode(self) -> Mode {
+        mode_from((self.0 >> 1 & 3) as u8)
     }
 
     /// The other action for the same frames, for another reason.
@@ -195,6 +207,7 @@ const fn reason_from(number: u64) -> Reason {
         reason::ROGUE_SERVER => Reason::RogueServer,
         reason::FAIL_OPEN => Reason::FailOpen,
         reason::FAIL_CLOSED => Reason::FailClosed,
+        reason::RATE_LIMIT => Reason::RateLimit,
         _ => Reason::Default,
     }
 }

@@ -70,6 +70,33 @@ fn behind_a_router_only_the_address_places_a_device() {
 }
 
 #[test]
+fn a_routed_prefix_places_by_address_alone_and_goes_with_its_policy() {
+    let state = State::boxed();
+    let ids = state.identities();
+    ids.place_mac(mac(1), segment(1), PlacedBy::Policy).unwrap();
+    ids.place_vlan(30, segment(3));
+    let six = Ip([0xfd, 0, 0, 0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    let four = v4(0x0a01_0203);
+    ids.route_prefix(v4(0x0a01_0200), 28).unwrap();
+    ids.route_prefix(six, 48).unwrap();
+    ids.declare_router(mac(2)).unwrap();
+    for ip in [four, six] {
+        assert_eq!(ids.segment_of(mac(1), ip, [30, 0]), None, "{ip}");
+        ids.place_address(ip, segment(2)).unwrap();
+        assert_eq!(ids.segment_of(mac(1), ip, [30, 0]), Some(segment(2)), "{ip}");
+        ids.place_prefix(ip, 12, segment(4)).unwrap();
+        assert_eq!(ids.segment_of(mac(1), ip, [30, 0]), Some(segment(4)), "{ip}");
+    }
+    assert_eq!(ids.segment_of(mac(1), v4(0x0a01_0210), [30, 0]), Some(segment(1)), "outside the prefix");
+    assert!(ids.is_router(mac(2)));
+    let next = &state.idle().identities;
+    next.take_routers(ids);
+    assert!(!next.is_router(mac(2)), "it was said by the policy alone");
+    next.place_mac(mac(1), segment(1), PlacedBy::Policy).unwrap();
+    assert_eq!([four, six].map(|ip| next.segment_of(mac(1), ip, [0, 0])), [Some(segment(1)); 2]);
+}
+
+#[test]
 fn the_inner_vlan_decides_where_it_is_placed() {
     let state = State::boxed();
     state.identities().place_vlan(100, segment(1));
@@ -248,8 +275,8 @@ proptest! {
 
     #[test]
     fn the_longest_prefix_decides_in_whatever_order_they_came(
-        four in vec((any::<[u8; 4]>(), 0_u8..=32, 1_u8..), 0..60),
-        six in vec((any::<[u8; 16]>(), 0_usize..8, 1_u8..), 0..40),
+        four in vec((any::<[u8; 4]>(), 0_u8..=32, 0_u8..8), 0..60),
+        six in vec((any::<[u8; 16]>(), 0_usize..8, 0_u8..8), 0..40),
         asked in vec((any::<u8>(), any::<u8>(), any::<u8>()), 60),
     ) {
         // Few different bytes, so that prefixes nest.
@@ -265,7 +292,11 @@ proptest! {
         }
         let state = State::boxed();
         for (ip, len, number) in &placed {
-            state.identities().place_prefix(*ip, *len, segment(*number)).unwrap();
+            // Number 0 is a prefix that lies behind routers.
+            match number {
+                0 => state.identities().route_prefix(*ip, *len).unwrap(),
+                _ => state.identities().place_prefix(*ip, *len, segment(*number)).unwrap(),
+            }
         }
         let near = asked.iter().filter_map(|(pick, at, bit)| {
             let (mut ip, _, _) = *placed.get(usize::from(*pick) % placed.len().max(1))?;
@@ -276,9 +307,11 @@ proptest! {
         let exact = placed.iter().map(|(ip, _, _)| *ip);
         for ip in near.chain(exact).collect::<Vec<_>>() {
             // The last of the longest: a prefix that is placed again replaces what was there.
-            let expected =
-                placed.iter().filter(|(network, len, _)| covers(*network, *len, ip)).max_by_key(|(_, len, _)| *len);
-            prop_assert_eq!(find(state.identities(), ip), expected.map(|(_, _, number)| *number), "{}", ip);
+            let covering = placed.iter().filter(|(network, len, _)| covers(*network, *len, ip));
+            let (routed, named): (Vec<_>, Vec<_>) = covering.partition(|(_, _, number)| *number == 0);
+            let expected = named.into_iter().max_by_key(|(_, len, _)| *len);
+            prop_assert_eq!(find(state.identities(), ip), expected.map(|(_, _, number)| number), "{}", ip);
+            prop_assert_eq!(state.identities().found(ip).is_routed(), !routed.is_empty(), "{}", ip);
         }
     }
 }

@@ -33,10 +33,12 @@ impl Server {
     pub const ALL: [Server; 2] = [Server::Dhcp, Server::Router];
 }
 
-/// Bits of a standing: two of [`Failure`], one for each [`Server`], one of refuge. Zero: static, trusted with nothing.
+/// Bits of a standing: two of [`Failure`], one for each [`Server`], one of refuge, one of criticality. Zero:
+/// static, trusted with nothing, ordinary.
 const FAILURE: u8 = 3;
 const TRUSTED_AT: u8 = 2;
 const REFUGE: u8 = 1 << 4;
+const LIFE_CRITICAL: u8 = 1 << 5;
 
 /// By the number of the segment, 0 being unassigned.
 #[repr(transparent)]
@@ -110,6 +112,16 @@ impl Tables {
     pub fn guarded(&self, server: Server) -> Option<Mode> {
         let bits = self.guards.0.get(server as usize).map_or(0, Cell8::load);
         bits.checked_sub(1).map(mode_from)
+    }
+
+    /// Says that patients depend on a segment: a limit drops nothing from it or to it, unless it says so itself.
+    pub fn set_life_critical(&self, segment: SegmentId) {
+        self.standings.add(Some(segment), LIFE_CRITICAL);
+    }
+
+    /// Whether patients depend on a segment.
+    pub fn is_life_critical(&self, segment: Option<SegmentId>) -> bool {
+        self.standings.bits(segment) & LIFE_CRITICAL != 0
     }
 
     /// Lets devices in quarantine and this segment talk, as far as the rules allow it.

@@ -70,6 +70,7 @@ fn the_judge_says_of_every_generated_frame_what_the_evaluator_says() {
         ("Deny", "rogue-server"),
         ("Allow", "fail-open"),
         ("Deny", "fail-closed"),
+        ("Deny", "rate-limit"),
         ("Allow", "arp"),
         ("Allow", "eapol"),
         ("Allow", "lldp"),

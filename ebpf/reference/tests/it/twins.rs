@@ -136,10 +136,16 @@ impl Twins {
     /// Live entries that had to give way, which the evaluator knows nothing of.
     pub(crate) fn evictions(&self) -> u64 {
         let counters = &self.state.counters;
-        [&counters.evicted, &counters.refused, &counters.contended, &counters.fragments_evicted]
-            .iter()
-            .map(|counter| counter.load())
-            .sum()
+        [
+            &counters.evicted,
+            &counters.refused,
+            &counters.contended,
+            &counters.fragments_evicted,
+            &counters.unlimited,
+        ]
+        .iter()
+        .map(|counter| counter.load())
+        .sum()
     }
 }
 

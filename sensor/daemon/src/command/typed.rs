@@ -3,6 +3,7 @@
 use abi::address::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -143,6 +144,8 @@ Examples:
       Judge a mirror port; nothing is ever dropped
   wardline run --mode inline --interface eth1 --interface eth2 --policy ward.yaml --verbose
       Stand in the wire between two ports
+  wardline run --mode span -i eth1 --policy policies/ --baseline ward.baseline --out /var/lib/wardline/today
+      Also find incidents, and keep every row in a folder
   wardline run --detach --interface eth1 --interface eth2
       Take away what a sensor left that was killed or ended with --stay
 
@@ -150,6 +153,20 @@ What is attached stays when the process is killed: the last policy keeps judging
 losing a frame. SIGHUP reads the policy again; an invalid one changes nothing. SIGTERM and Ctrl-C end the run.
 
 Exit codes: 0 done, 2 an interface cannot be used, 3 the policy is invalid, 4 not permitted";
+
+const ASK_EXIT_CODES: &str = "\
+Exit codes: 0 done, 2 there is no such device in quarantine, 4 not permitted, 5 no sensor answers";
+
+const QUARANTINE_EXAMPLES: &str = "\
+Examples:
+  wardline quarantine 10.10.0.7 --reason 'scans the ward, ticket 4711'
+  wardline quarantine 00:09:fb:00:00:07 --ttl 30m --reason 'waits for its vendor'
+
+When the command returns no frame of the device passes any more, but what it needs to keep its place: ARP, EAPOL, neighbour \
+discovery, DHCP, and what the policy allows with segments that say `quarantine: { allow: ... }`. The quarantine outlasts other policies, and \
+the sensor when it is started again.
+
+Exit codes: 0 done, 2 it is no device, 4 not permitted, or refused without --force, 5 no sensor answers";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -193,6 +210,12 @@ pub(super) enum Verb {
     Learn(Learn),
     /// Judge live traffic on network interfaces
     Run(Run),
+    /// Cut a device off, whatever the policy says, for some time
+    Quarantine(Quarantine),
+    /// End the quarantine of a device
+    Release(Release),
+    /// Say how a running sensor goes: mode, ports, policy, frames, what was lost where, who is in quarantine
+    Status(Status),
     /// Say what holds of this machine and its interfaces, and what to do where it does not
     Doctor(Doctor),
     /// Work on policies
@@ -422,16 +445,85 @@ pub(super) struct Run {
     /// /sys/fs/bpf/wardline]
     #[arg(long, value_name = "DIR")]
     pub(super) pin: Option<PathBuf>,
+    /// Keep the socket for other commands and who is in quarantine in this folder [default: one named after the interfaces in
+    /// /var/lib/wardline]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+    /// Name devices, read sessions and look for incidents, and write devices, flows, sessions, verdicts and incidents
+    /// (.jsonl) into this folder as they come, and summary.json at the end
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Compare every device with this baseline, written by `wardline learn`
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub(super) baseline: Option<PathBuf>,
     /// Leave the program at work when this command ends
     #[arg(long)]
     pub(super) stay: bool,
     /// Take away what an earlier run left, and end
-    #[arg(long, conflicts_with_all = ["mode", "policy", "stay"])]
+    #[arg(long, conflicts_with_all = ["mode", "policy", "stay", "out"])]
     pub(super) detach: bool,
     /// Print a line of counters every second (stderr)
     #[arg(long, short)]
     pub(super) verbose: bool,
     /// Print the summary as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A running sensor.
+#[derive(Debug, Args)]
+pub(super) struct Sensor {
+    /// The sensor on this interface; of several, all of them, as `wardline run` was told [default: the only sensor of this
+    /// machine]
+    #[arg(long = "interface", short, value_name = "NAME")]
+    pub(super) interfaces: Vec<String>,
+    /// The sensor of this folder, as `wardline run` was told
+    #[arg(long, value_name = "DIR", conflicts_with = "interfaces")]
+    pub(super) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = QUARANTINE_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are typed or not; what they mean is made enums of")]
+pub(super) struct Quarantine {
+    /// The device: an IP address, a MAC address, or its name in rows (mac-0009fb000007, ip-10.2.0.9)
+    #[arg(value_name = "DEVICE")]
+    pub(super) device: String,
+    /// For how long: a number with s, m, h or d, at most 30d
+    #[arg(long, value_name = "TIME", default_value = "4h", value_parser = super::ttl)]
+    pub(super) ttl: Duration,
+    /// Why; it is shown wherever the quarantine is
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+    /// Also where the device belongs to a segment that is `life_critical`, or forwards for others
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) sensor: Sensor,
+    /// Print the quarantine as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = ASK_EXIT_CODES)]
+pub(super) struct Release {
+    /// The device, by any of its addresses
+    #[arg(value_name = "DEVICE")]
+    pub(super) device: String,
+    #[command(flatten)]
+    pub(super) sensor: Sensor,
+    /// Print what ended as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = ASK_EXIT_CODES)]
+pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) sensor: Sensor,
+    /// Print it as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

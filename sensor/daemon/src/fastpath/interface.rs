@@ -28,6 +28,7 @@ mod attribute {
     pub(super) const MTU: u16 = 4;
     pub(super) const KIND: u16 = 18;
     pub(super) const KIND_NAME: u16 = 1;
+    pub(super) const STATS: u16 = 23;
     pub(super) const XDP: u16 = 43;
     pub(super) const XDP_ATTACHED: u16 = 2;
     pub(super) const PARENT: u16 = 56;
@@ -47,6 +48,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Whether an XDP program is attached already.
     pub has_program: Occupied,
+    /// Frames that came and that it counts as dropped or missed; for some drivers those that a program drops are among them.
+    pub dropped: u64,
     flags: u32,
 }
 
@@ -125,12 +128,18 @@ impl Interface {
         }
         let (index, flags) = (netlink::word(&message.body, 4)?, netlink::word(&message.body, 8)?);
         let (name, driver) = (String::new(), String::new());
-        let mut interface = Interface { index, name, driver, mtu: 0, has_program: Occupied::No, flags };
+        let mut interface =
+            Interface { index, name, driver, mtu: 0, has_program: Occupied::No, dropped: 0, flags };
         let (mut parent, mut bus) = (String::new(), String::new());
         for (kind, value) in netlink::attributes(message.body.get(LINK_HEAD..)?) {
             match kind {
                 attribute::NAME => interface.name = netlink::text(value),
                 attribute::MTU => interface.mtu = netlink::word(value, 0).unwrap_or(0),
+                attribute::STATS => {
+                    // `struct rtnl_link_stats64`: the 7th field is `rx_dropped`, the 16th `rx_missed_errors`.
+                    let field = |at: usize| netlink::double(value, 8 * at).unwrap_or(0);
+                    interface.dropped = field(6).saturating_add(field(15));
+                }
                 attribute::KIND => {
                     let kind = netlink::attributes(value).find(|(kind, _)| *kind == attribute::KIND_NAME);
                     interface.driver = kind.map_or_else(String::new, |(_, name)| netlink::text(name));

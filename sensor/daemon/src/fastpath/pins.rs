@@ -2,7 +2,7 @@
 //!
 //! | File | Is |
 //! |---|---|
-//! | `STATE`, `EVENTS` | the memory of the judge and the ring of its records; a program of the same layout takes them over |
+//! | `STATE`, `EVENTS`, `TAPS` | the memory of the judge, the rings of its records and of copied frames; a program of the same layout takes them over |
 //! | `PROGRAMS` | the steps of the program; the kernel forgets them when nobody holds this |
 //! | `port-N` | the attachment to interface number N: it stays as long as the file |
 //! | `RECORD` | who uses them and what was changed about interfaces, to be undone |
@@ -27,7 +27,7 @@ const HEAD: [u64; 1] = [0x5741_5244_0000_0001];
 const PORTS_AT: usize = 3;
 
 /// The maps that a program of the same layout takes over.
-pub(super) const SHARED: [&str; 2] = ["STATE", "EVENTS"];
+pub(super) const SHARED: [&str; 3] = ["STATE", "EVENTS", "TAPS"];
 const PROGRAMS: &str = "PROGRAMS";
 /// The file system refuses names with a dot.
 const PROGRAMS_NEXT: &str = "PROGRAMS_next";

@@ -1,6 +1,7 @@
 //! What a run tells at its end, and in one line meanwhile.
 
 use super::Told;
+use super::live::Figures;
 use super::tally::Count;
 use crate::command::Form;
 use crate::exit::Failure;
@@ -39,6 +40,8 @@ pub(super) struct Report {
     denied_word: &'static str,
     lost: u64,
     others: Vec<(&'static str, u64)>,
+    /// Where frames are looked at.
+    figures: Option<Figures>,
 }
 
 impl Report {
@@ -63,6 +66,10 @@ impl Report {
             ("passed while nobody attended", &counters.opened),
             ("dropped while nobody attended", &counters.closed),
         ];
+        let cut = [
+            ("in quarantine", counters.quarantined().packets),
+            ("from servers that may not be", counters.rogue_servers().packets),
+        ];
         Report {
             ports,
             policy: policy_line(policy),
@@ -75,8 +82,18 @@ impl Report {
             told,
             denied_word,
             lost: counters.untold.load(),
-            others: others.map(|(name, counter)| (name, Cell64::load(counter))).to_vec(),
+            others: others
+                .map(|(name, counter)| (name, Cell64::load(counter)))
+                .into_iter()
+                .chain(cut)
+                .collect(),
+            figures: None,
         }
+    }
+
+    /// With what the engine has seen, where there is one.
+    pub(super) fn with(self, figures: Option<Figures>) -> Report {
+        Report { figures, ..self }
     }
 
     fn needed(&self) -> u64 {
@@ -86,8 +103,16 @@ impl Report {
     /// In one line.
     pub(super) fn line(&self) -> String {
         let Told { new_flows, denied, moved, .. } = self.told;
+        let engine = self.figures.map_or_else(String::new, |figures| {
+            format!(
+                "; engine: {} frames, {} lost, {} incidents",
+                figures.seen,
+                figures.lost(),
+                figures.incidents
+            )
+        });
         format!(
-            "{} allowed, {} denied and passed, {} {}, {} built in; events: {new_flows} new flows, {denied} denials, {moved} moved, {} lost; generation {}",
+            "{} allowed, {} denied and passed, {} {}, {} built in; events: {new_flows} new flows, {denied} denials, {moved} moved, {} lost; generation {}{engine}",
             self.allowed,
             self.would_drop,
             self.dropped,
@@ -108,7 +133,8 @@ impl Report {
         out.write_all(text.as_bytes()).map_err(|error| Failure::writing("standard output", error))
     }
 
-    fn text(&self) -> String {
+    /// For people.
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for (name, way) in &self.ports {
             line(&mut text, &format!("port {name}: {}", word(*way)));
@@ -138,10 +164,18 @@ impl Report {
         for (name, count) in self.others.iter().filter(|(_, count)| *count > 0) {
             line(&mut text, &format!("{name}: {count}"));
         }
+        if let Some(Figures { seen, ring, capture, queue, incidents }) = self.figures {
+            line(&mut text, &format!("frames that the engine saw: {seen}; incidents: {incidents}"));
+            let lost = format!(
+                "no room for: {ring} in the ring, {capture} in the kernel or card, {queue} in the queue"
+            );
+            line(&mut text, &lost);
+        }
         text
     }
 
-    fn json(&self) -> Value {
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
         let count = |count: &abi::state::Tally| json!({ "packets": count.packets, "bytes": count.bytes });
         let rules = self.rules.iter().map(|Row { rule, count, .. }| {
             let Count { packets, bytes, denied, dropped } = count;
@@ -150,7 +184,11 @@ impl Report {
         let ports = self.ports.iter().map(|(name, way)| json!({ "interface": name, "way": word(*way) }));
         let builtins = self.builtins.iter().map(|(name, of)| ((*name).to_owned(), count(of)));
         let others = self.others.iter().map(|(name, count)| (name.replace(' ', "_"), json!(count)));
+        let engine = self.figures.map(|Figures { seen, ring, capture, queue, incidents }| {
+            json!({ "seen": seen, "lost": { "ring": ring, "capture": capture, "queue": queue }, "incidents": incidents })
+        });
         json!({
+            "engine": engine,
             "ports": ports.collect::<Vec<Value>>(),
             "policy": self.policy,
             "generation": self.generation,
@@ -196,7 +234,8 @@ const fn word(way: Way) -> &'static str {
     }
 }
 
-fn line(text: &mut String, line: &str) {
+/// Adds a line.
+pub(super) fn line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
 }

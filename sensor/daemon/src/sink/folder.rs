@@ -5,7 +5,8 @@ use super::summary::{self, Report};
 use super::{Names, rows};
 use crate::exit::Failure;
 use crate::whole;
-use engine::output::Outputs;
+use engine::output::{DeviceRow, Incident, Outputs};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,16 @@ pub(crate) struct Folder {
     verdicts: Lines,
     incidents: Lines,
     devices: Lines,
+    /// The findings of the incidents that were written before the end, by their numbers.
+    shown: BTreeMap<u64, u64>,
+    snapshot: Snapshot,
+}
+
+/// Whether devices were written before the end, as they were known then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Snapshot {
+    None,
+    Taken,
 }
 
 /// For `map_err`: what happened to the file at `path`.
@@ -56,6 +67,8 @@ impl Folder {
             verdicts: Lines::create(dir, "verdicts.jsonl")?,
             incidents: Lines::create(dir, "incidents.jsonl")?,
             devices: Lines::create(dir, "devices.jsonl")?,
+            shown: BTreeMap::new(),
+            snapshot: Snapshot::None,
         })
     }
 
@@ -83,6 +96,29 @@ impl Folder {
         Ok(())
     }
 
+    /// Writes an incident at once. A later row of the same number, here or at the end, takes its place.
+    ///
+    /// # Errors
+    /// A file could not be written.
+    pub(crate) fn incident(&mut self, row: &Incident, names: &Names<'_>) -> Result<(), Failure> {
+        self.incidents.add(|out| rows::incident(out, row, names))?;
+        self.shown.insert(row.id, row.findings);
+        self.incidents.flush()
+    }
+
+    /// Replaces the devices by those that are known by now: a reader finds the ones before or these, whole.
+    ///
+    /// # Errors
+    /// The file could not be written.
+    pub(crate) fn renew_devices(&mut self, devices: &[DeviceRow], names: &Names<'_>) -> Result<(), Failure> {
+        let mut out = Json::with_capacity(BUFFER);
+        for row in devices {
+            rows::device(&mut out, row, names);
+        }
+        self.snapshot = Snapshot::Taken;
+        whole::write(&self.dir.join("devices.jsonl"), out.bytes())
+    }
+
     /// Writes what waits in the buffers: after it, an interruption loses nothing.
     ///
     /// # Errors
@@ -101,10 +137,16 @@ impl Folder {
     /// # Errors
     /// A file could not be written.
     pub(crate) fn finish(mut self, report: &Report<'_>) -> Result<(), Failure> {
-        for row in &report.finished.devices {
-            self.devices.add(|out| rows::device(out, row, report.names))?;
+        match self.snapshot {
+            Snapshot::Taken => self.renew_devices(&report.finished.devices, report.names)?,
+            Snapshot::None => {
+                for row in &report.finished.devices {
+                    self.devices.add(|out| rows::device(out, row, report.names))?;
+                }
+            }
         }
-        for row in &report.finished.incidents {
+        let shown = &self.shown;
+        for row in report.finished.incidents.iter().filter(|row| shown.get(&row.id) != Some(&row.findings)) {
             self.incidents.add(|out| rows::incident(out, row, report.names))?;
         }
         self.flush()?;

@@ -160,6 +160,7 @@ pub(crate) fn reasons() -> Vec<Reason> {
         Reason::RogueServer,
         Reason::FailOpen,
         Reason::FailClosed,
+        Reason::RateLimit,
     ];
     plain.into_iter().chain(Builtin::ALL.map(Reason::Builtin)).collect()
 }

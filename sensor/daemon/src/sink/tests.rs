@@ -91,8 +91,12 @@ fn a_folder_of_samples_conforms() {
     let policy = samples::policy();
     let names = Names::of(Some(&policy));
     let mut folder = Folder::create(dir.path()).unwrap();
-    let mut outputs =
-        Outputs { flows: samples::flows(), sessions: samples::sessions(), verdicts: samples::verdicts() };
+    let mut outputs = Outputs {
+        flows: samples::flows(),
+        sessions: samples::sessions(),
+        verdicts: samples::verdicts(),
+        ..Outputs::default()
+    };
     folder.write(&mut outputs, &names).unwrap();
     let report = Report { finished: &samples::finished(), names: &names, baseline: None, notes: &[] };
     folder.finish(&report).unwrap();

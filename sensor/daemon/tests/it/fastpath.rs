@@ -12,10 +12,19 @@ use fixtures::random::Random;
 use policies::{Compiled, Source};
 use std::io::Write;
 use std::os::linux::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use wire::frame::LinkType;
 
 const SEED: u64 = 0x5eed;
 const SLOTS: usize = 16_384;
 const SECOND: u64 = 1_000_000_000;
+/// Generated frames of a normal run.
+const FRAMES: u64 = 250_000;
+
+/// How many frames `WARDLINE_DIFFERENTIAL_FRAMES` asks for. Where it does, all captures are judged too.
+fn long_form() -> Option<u64> {
+    std::env::var("WARDLINE_DIFFERENTIAL_FRAMES").ok().map(|number| number.parse().unwrap())
+}
 
 /// The program, if there is one in this build and this user may load it. Then it must load.
 fn program() -> Option<Fastpath> {
@@ -43,7 +52,9 @@ const fn of_flows(reason: Reason) -> bool {
         | Reason::Quarantine
         | Reason::RogueServer
         | Reason::FailOpen
-        | Reason::FailClosed => false,
+        | Reason::FailClosed
+        // What is beyond a limit is of one frame.
+        | Reason::RateLimit => false,
     }
 }
 
@@ -55,6 +66,7 @@ struct Twins {
     frames: u64,
     dropped: u64,
     untold: u64,
+    limited: u64,
 }
 
 impl Twins {
@@ -63,7 +75,8 @@ impl Twins {
         let user = State::boxed();
         user.set_seed(SEED);
         user.limit_flow_slots(SLOTS);
-        let twins = Twins { kernel, user, now: 1_700_000_000 * SECOND, frames: 0, dropped: 0, untold: 0 };
+        let twins =
+            Twins { kernel, user, now: 1_700_000_000 * SECOND, frames: 0, dropped: 0, untold: 0, limited: 0 };
         twins.install(policy);
         Some(twins)
     }
@@ -129,6 +142,18 @@ impl Twins {
         }
         self.frames += 1;
         self.dropped += u64::from(expected == Action::Drop);
+        self.limited += u64::from(judged.verdict.reason == Reason::RateLimit);
+    }
+
+    /// What was compared, on stderr, for who asked for the long form.
+    fn say(&self, what: &str) {
+        if long_form().is_some() {
+            let Twins { frames, dropped, limited, untold, .. } = self;
+            let line = format!(
+                "{what}: {frames} frames through the kernel, 0 differences; {dropped} dropped, {limited} beyond a limit, {untold} events untold\n"
+            );
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
     }
 
     /// Every counter of both.
@@ -154,7 +179,7 @@ impl Twins {
                 &counters.unreadable,
             ];
             let beside = [counters.quarantined(), counters.rogue_servers()];
-            let turned = [counters.opened.load(), counters.closed.load()];
+            let turned = [counters.opened.load(), counters.closed.load(), counters.unlimited.load()];
             (rules, pairs, builtins, others.map(abi::cell::Cell64::load), beside, turned)
         });
         assert!(kernel == user, "counters differ after {} frames", self.frames);
@@ -177,14 +202,17 @@ segments:
   named:   { match: { mac: '02:00:00:00:00:05' }, trust: [dhcp, router] }
 quarantine: { allow: servers }
 ";
-    let first = "allow:
-  - { id: web,  from: pumps, to: servers, service: https }
-  - { id: name, from: '*', to: servers, service: dns }
+    let first =
+        "routers: { mac: ['02:00:00:00:00:03', '02:00:00:00:00:04'], routed: [10.1.0.0/30, 'fd00:2::/32'] }
+allow:
+  - { id: web,  from: pumps, to: servers, service: https, rate: { packets: 2/h, burst: 1 } }
+  - { id: name, from: '*', to: servers, service: dns, rate: { packets: 4/h, burst: 1, mode: enforce } }
   - { id: ping, from: servers, to: pumps, service: ping }
 ";
-    let second = "allow:
+    let second = "routers: { routed: [10.2.0.0/31, 192.0.0.0/8, 'fd00::/14'] }
+allow:
   - { id: tell, from: servers, to: pumps, service: https }
-  - { id: out,  from: guests, to: [pumps, servers], service: any }
+  - { id: out,  from: guests, to: [pumps, servers], service: any, rate: { packets: 3/h, burst: 1 } }
 deny:
   - { id: no, from: named, to: '*', service: any, mode: alert }
 ";
@@ -365,7 +393,7 @@ fn the_kernel_judges_generated_frames_as_userspace_does() {
     let worlds = worlds();
     let Some(mut twins) = Twins::new(&worlds[0]) else { return };
     let mut maker = Maker::seeded(1);
-    for number in 0..250_000 {
+    for number in 0..long_form().unwrap_or(FRAMES) {
         match maker.random.below(3000) {
             0 => twins.wait(2000 * SECOND),
             1..40 => twins.wait(30 * SECOND),
@@ -402,6 +430,8 @@ fn the_kernel_judges_generated_frames_as_userspace_does() {
     let seen = seen.chain([counters.quarantined().packets, counters.rogue_servers().packets]);
     assert!(seen.into_iter().all(|count| count > 100), "the frames must reach every branch");
     let passed = twins.frames - twins.dropped;
+    twins.say("generated");
+    assert!(twins.limited > 100, "{} beyond a limit", twins.limited);
     assert!(twins.dropped > 20_000 && passed > 20_000, "{passed} passed, {} dropped", twins.dropped);
 }
 
@@ -459,4 +489,47 @@ fn the_kernel_judges_the_recorded_hospital_as_userspace_does() {
     }
     twins.compare();
     assert!(twins.frames > 1000);
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_string_lossy();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if [".pcap", ".pcapng", ".pcapng.zst"].iter().any(|ending| name.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
+#[test]
+fn the_kernel_judges_every_recorded_ethernet_frame_as_userspace_does() {
+    if long_form().is_none() {
+        let line =
+            b"SKIPPED: kernel program on every capture takes minutes: set WARDLINE_DIFFERENTIAL_FRAMES\n";
+        return std::io::stderr().write_all(line).unwrap();
+    }
+    let Some(folder) = fixtures::captures("the kernel program on every capture") else { return };
+    let mut paths = Vec::new();
+    collect(&folder, &mut paths);
+    let Some(mut twins) = Twins::new(&worlds()[0]) else { return };
+    let mut files = 0;
+    for path in paths {
+        // What cannot be read at all is another test's.
+        let Ok(mut captures) = Captures::open(&[Input::File(path)]) else { continue };
+        let before = twins.frames;
+        while let Some(raw) = captures.next_frame() {
+            if raw.link == LinkType::Ethernet {
+                let frame = raw.bytes.to_vec();
+                twins.wait(100_000);
+                twins.frame(&frame);
+            }
+        }
+        files += u64::from(twins.frames > before);
+    }
+    twins.compare();
+    twins.say(&format!("{files} captures"));
+    assert!(files > 0 && twins.frames > 1000);
 }

@@ -4,11 +4,14 @@
 //!   left: host ─────── one: sensor: two ─────── host :right
 //! ```
 
+mod engine;
 mod generic;
 mod ground;
 mod inline;
 mod others;
+mod quarantine;
 mod sensor;
+mod unattended;
 
 pub(crate) use sensor::Sensor;
 

@@ -79,7 +79,7 @@ impl Engine {
         summary.overflows.extend(self.watch.overflows());
     }
 
-    fn device_rows(&self) -> Vec<DeviceRow> {
+    pub(super) fn device_rows(&self) -> Vec<DeviceRow> {
         let mut rows: Vec<DeviceRow> = self.listed().map(|device| self.device_row(device)).collect();
         rows.sort_by_key(|row| row.device);
         rows

@@ -40,7 +40,7 @@ fn settings() -> Settings {
         datagram: 2_000_000_000,
         active: 5_000_000_000,
     };
-    Settings { flows: 64, timeouts, seed: 1 }
+    Settings { flows: 64, timeouts, seed: 1, glimpse: None }
 }
 
 /// Ends a run and checks that every frame was counted.

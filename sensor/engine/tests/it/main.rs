@@ -12,6 +12,7 @@ mod conversations;
 mod devices;
 mod flows;
 mod forged;
+mod live;
 mod mends;
 mod run;
 mod time;

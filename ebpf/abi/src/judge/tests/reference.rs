@@ -45,6 +45,7 @@ pub(super) struct Reference {
     pub(super) macs: HashMap<Mac, (SegmentId, PlacedBy)>,
     pub(super) routers: Vec<Mac>,
     pub(super) prefixes: Vec<(Ip, u8, SegmentId)>,
+    pub(super) routed: Vec<(Ip, u8)>,
     pub(super) vlans: HashMap<u16, SegmentId>,
     pub(super) addresses: HashMap<Ip, SegmentId>,
     pub(super) classes: HashMap<(u8, u16), ServiceClass>,
@@ -148,8 +149,17 @@ impl Reference {
         all.map(|(_, len, segment)| (*len, *segment)).max_by_key(|(len, _)| *len)
     }
 
+    fn is_routed(&self, ip: Ip) -> bool {
+        !ip.is_none() && self.routed.iter().any(|(network, len)| matches(*network, *len, ip))
+    }
+
+    /// Whether another MAC address on a flow is no move.
+    fn is_turn(&self, h: &Headers, before: Mac) -> bool {
+        self.is_routed(h.src) || [before, h.src_mac].iter().all(|mac| self.routers.contains(mac))
+    }
+
     fn segment(&self, mac: Mac, ip: Ip, vlan: [u16; 2]) -> Segment {
-        let router = self.routers.contains(&mac);
+        let router = self.routers.contains(&mac) || self.is_routed(ip);
         let by = |wanted| {
             self.macs.get(&mac).filter(|(_, by)| *by == wanted && !router).map(|(segment, _)| *segment)
         };
@@ -302,9 +312,10 @@ impl Reference {
         let key = key(h);
         let own = self.live(&key, now);
         if let Some(own) = own
-            && (own.generation, own.mac) == (self.generation, h.src_mac)
+            && own.generation == self.generation
+            && (own.mac == h.src_mac || (self.is_turn(h, own.mac) && self.quarantine.is_empty()))
         {
-            self.flows.insert(key, Flow { tick: tick(now), ..own });
+            self.flows.insert(key, Flow { tick: tick(now), mac: h.src_mac, ..own });
             return (own.verdict, None);
         }
         let (verdict, answers) = self.verdict(h, &key, own, now);
@@ -320,9 +331,7 @@ impl Reference {
         let event = match own {
             None if !denied => Some(Event::NewFlow),
             None => (verdict.reason != Reason::Reply).then_some(Event::Denied),
-            Some(own)
-                if own.mac != h.src_mac && ![own.mac, h.src_mac].iter().all(|m| self.routers.contains(m)) =>
-            {
+            Some(own) if own.mac != h.src_mac && !self.is_turn(h, own.mac) => {
                 Some(Event::MacMoved { from: own.mac })
             }
             Some(own) => (own.verdict.action == Action::Allow && denied).then_some(Event::Denied),

@@ -12,6 +12,9 @@ pub(super) const TAPPED: u64 = 4;
 /// Bit of [`meta`](super::Entry::meta): they are copied until userspace has enough of them.
 pub(super) const KEPT: u64 = 8;
 
+/// Bit of [`meta`](super::Entry::meta): the rule of the flow has a limit. Such a flow is no hit either.
+pub(super) const LIMITED: u64 = 16;
+
 /// Whether a frame, or those of a flow, are copied to userspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]

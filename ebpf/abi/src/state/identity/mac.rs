@@ -27,6 +27,8 @@ pub(super) struct Entry(u64);
 const IN_USE: u64 = 1;
 const ROUTER: u64 = 2;
 const BY_POLICY: u64 = 4;
+/// A router by the policy, which the next policy forgets.
+const DECLARED: u64 = 8;
 const SEGMENT: u64 = 0xff00;
 
 impl Entry {
@@ -40,7 +42,7 @@ impl Entry {
     }
 
     pub(super) const fn is_router(self) -> bool {
-        self.0 & ROUTER != 0
+        self.0 & (ROUTER | DECLARED) != 0
     }
 
     pub(super) const fn segment(self, by: PlacedBy) -> Option<SegmentId> {
@@ -63,7 +65,7 @@ impl Entry {
 
     /// What stays of it when all placements are forgotten.
     const fn unplaced(self) -> Entry {
-        if self.is_router() { Entry(self.0 & !(SEGMENT | BY_POLICY)) } else { Entry(0) }
+        if self.0 & ROUTER == 0 { Entry(0) } else { Entry(self.0 & !(SEGMENT | BY_POLICY | DECLARED)) }
     }
 }
 
@@ -103,6 +105,12 @@ impl Macs {
     pub(super) fn mark_router(&self, mac: Mac) -> Result<(), Full> {
         let cell = self.entry(mac)?;
         cell.store(cell.load() | ROUTER);
+        Ok(())
+    }
+
+    pub(super) fn declare_router(&self, mac: Mac) -> Result<(), Full> {
+        let cell = self.entry(mac)?;
+        cell.store(cell.load() | DECLARED);
         Ok(())
     }
 

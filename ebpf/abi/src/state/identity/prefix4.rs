@@ -3,15 +3,21 @@
 use crate::cell::Cell16;
 use crate::table::{Full, SegmentId};
 
+use super::Found;
+
 /// Blocks of 256 slots for prefixes longer than 16 bits: one for each /16 and one for each /24 that has such.
 pub const V4_BLOCKS: usize = 2048;
 
-/// A slot: empty (0), a prefix (`len + 1` in bits 8 to 13, segment number in the lowest 8), or a block (bit 15, number).
+/// A slot: empty (0), a prefix (`len + 1` in bits 8 to 13, segment number in the lowest 8), or a block (bit 15, number). Of
+/// one that is no block, bit 14 says that its addresses lie behind a router.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 struct Slot(u16);
 
 const BLOCK: u16 = 0x8000;
+const ROUTED: u16 = 0x4000;
+const RANK: u16 = 0x3f;
+const _: () = assert!((ROUTED as u64) << 2 == Found::ROUTED);
 
 impl Slot {
     const fn prefix(len: u8, segment: SegmentId) -> Slot {
@@ -24,12 +30,22 @@ impl Slot {
 
     /// `len + 1` of the prefix, 0 for none.
     const fn rank(self) -> u16 {
-        self.0 >> 8
+        self.0 >> 8 & RANK
     }
 
-    fn found(self) -> Option<(SegmentId, u8)> {
-        let [rank, segment] = self.0.to_be_bytes();
-        Some((SegmentId::new(segment)?, rank.checked_sub(1)?))
+    const fn found(self) -> Found {
+        Found((self.0 & (RANK << 8 | 0xff)) as u64 | ((self.0 & ROUTED) as u64) << 2)
+    }
+
+    /// What a slot becomes that a prefix covers, unless a longer one does.
+    const fn covered(self, by: Slot) -> Slot {
+        if by.rank() == 0 {
+            Slot(self.0 | by.0)
+        } else if self.rank() <= by.rank() {
+            Slot(by.0 | (self.0 & ROUTED))
+        } else {
+            self
+        }
     }
 }
 
@@ -44,21 +60,30 @@ pub(super) struct Prefixes {
 }
 
 impl Prefixes {
-    /// The longest prefix of an address.
+    /// The longest prefix of an address that has a segment, and whether any prefix of it is routed.
     #[inline]
-    pub(super) fn find(&self, ip: u32) -> Option<(SegmentId, u8)> {
+    pub(super) fn find(&self, ip: u32) -> Found {
         let [a, b, c, d] = ip.to_be_bytes();
-        let mut slot = Slot(self.root.get(usize::from(u16::from_be_bytes([a, b])))?.load());
+        let root = usize::from(u16::from_be_bytes([a, b]));
+        let mut slot = Slot(self.root.get(root).map_or(0, Cell16::load));
         for byte in [c, d] {
             let Some(block) = slot.block() else { break };
-            slot = Slot(self.blocks.get(block * 256 + usize::from(byte))?.load());
+            slot = Slot(self.blocks.get(block * 256 + usize::from(byte)).map_or(0, Cell16::load));
         }
         slot.found()
     }
 
     pub(super) fn place(&self, network: u32, len: u8, segment: SegmentId) -> Result<(), Full> {
+        self.write(network, len, Slot::prefix(len.min(32), segment))
+    }
+
+    /// Says that the addresses of a prefix lie behind a router.
+    pub(super) fn route(&self, network: u32, len: u8) -> Result<(), Full> {
+        self.write(network, len, Slot(ROUTED))
+    }
+
+    fn write(&self, network: u32, len: u8, new: Slot) -> Result<(), Full> {
         let len = len.min(32);
-        let new = Slot::prefix(len, segment);
         let masked = network & u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
         let [a, b, c, d] = masked.to_be_bytes();
         let root = usize::from(u16::from_be_bytes([a, b]));
@@ -141,9 +166,7 @@ impl Prefixes {
 }
 
 fn cover_leaf(slot: &Cell16, new: Slot) {
-    if Slot(slot.load()).rank() <= new.rank() {
-        slot.store(new.0);
-    }
+    slot.store(Slot(slot.load()).covered(new).0);
 }
 
 /// Where a slot lies.

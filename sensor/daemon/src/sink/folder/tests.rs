@@ -6,7 +6,12 @@ use engine::output::{Finished, Outputs};
 use std::fs;
 
 fn outputs() -> Outputs {
-    Outputs { flows: samples::flows(), sessions: samples::sessions(), verdicts: samples::verdicts() }
+    Outputs {
+        flows: samples::flows(),
+        sessions: samples::sessions(),
+        verdicts: samples::verdicts(),
+        ..Outputs::default()
+    }
 }
 
 #[test]

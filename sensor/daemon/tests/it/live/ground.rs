@@ -102,6 +102,11 @@ impl Ground {
         self.folder.path().join("bpf/sensor")
     }
 
+    /// The folder for the sensor's socket and what it keeps.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
     /// Writes a file.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         self.folder.file(name, content.as_bytes())

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Has a bridge of the kernel carry frames between the ports.
-fn bridge(ground: &Ground) {
+pub(super) fn bridge(ground: &Ground) {
     let sensor = ground.namespace(Place::Sensor);
     shell(&format!(
         "ip -n {sensor} link add bridge mtu 9000 type bridge

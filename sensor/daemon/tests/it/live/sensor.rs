@@ -24,6 +24,7 @@ impl Sensor {
             Command::new(env!("CARGO_BIN_EXE_wardline"))
                 .args(["run", "--json", "--mode", mode, "--interface", "one", "--interface", "two"])
                 .args(["--policy", text(policy), "--pin", text(&ground.pins())])
+                .args(["--state", text(&ground.state())])
                 .args(arguments)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())

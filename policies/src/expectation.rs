@@ -237,12 +237,12 @@ impl<'p> Bench<'p> {
             Some(rule) => format!("rule `{}` decides", rule.name.value),
             None => "no rule matches, so the default decides".to_owned(),
         };
+        let mode = test.mode.map(|_| format!(", in mode {}", mode_word(cell.mode))).unwrap_or_default();
         let message = format!(
-            "this test fails: {} {may} {} over {}, in mode {}: {decided}",
+            "this test fails: {} {may} {} over {}{mode}: {decided}",
             name(from),
             name(to),
             port_words(port, &self.names),
-            mode_word(cell.mode)
         );
         let mut mistake = Mistake::new(Code::FailingTest, test.action.span, message);
         if let Some(rule) = by {

@@ -57,7 +57,8 @@ impl Compiled {
     /// What the segments select, and nothing else.
     pub(crate) fn identities(&self) -> Box<Identities> {
         let identities = Identities::boxed();
-        let placed = crate::place(&self.segments, &identities).is_ok() && self.routers.place(&identities).is_ok();
+        let placed =
+            crate::place(&self.segments, &identities).is_ok() && self.routers.place(&identities).is_ok();
         debug_assert!(placed, "it was tried when the policy was compiled");
         identities
     }

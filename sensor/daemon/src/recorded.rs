@@ -64,10 +64,8 @@ pub(crate) fn read(
 }
 
 fn from_captures(paths: &[PathBuf], span: Span, accused: Accused, quiet: Quiet) -> Result<Recorded, Failure> {
-    let input = |path: &PathBuf| match path.as_os_str() == "-" {
-        true => Input::Stdin,
-        false => Input::File(path.clone()),
-    };
+    let input =
+        |path: &PathBuf| if path.as_os_str() == "-" { Input::Stdin } else { Input::File(path.clone()) };
     let captures = Captures::open(&paths.iter().map(input).collect::<Vec<Input>>())?;
     let interrupt = watch_signals()?;
     let watch = Watch::Detect(Box::new(Detector::new(Settings::default(), None)));
@@ -102,7 +100,7 @@ fn from_captures(paths: &[PathBuf], span: Span, accused: Accused, quiet: Quiet) 
             recorder.push(flow).map_err(Failure::usage)?;
         }
     }
-    Ok(finish(recorder, &devices(&finished), left_out)?)
+    finish(recorder, &devices(&finished), left_out)
 }
 
 /// Every device with its type.

@@ -154,9 +154,12 @@ fn key(access: &Access) -> [u64; KEY.len()] {
         let (high, low) = words(side.ip);
         [device_high, device_low, high, low, number(side.mac)]
     };
-    let ([a, b, c, d, e], [f, g, h, i, j]) = (side(&access.client), side(&access.server));
     let ports = u64::from(access.client_port) << 16 | u64::from(access.port);
-    [a, b, c, d, e, f, g, h, i, j, u64::from(access.vlan), u64::from(access.protocol), ports]
+    let rest = [u64::from(access.vlan), u64::from(access.protocol), ports];
+    let all = side(&access.client).into_iter().chain(side(&access.server)).chain(rest);
+    let mut key = [0; KEY.len()];
+    key.iter_mut().zip(all).for_each(|(place, value)| *place = value);
+    key
 }
 
 fn device(high: u64, low: u64) -> DeviceKey {
@@ -173,13 +176,13 @@ fn ip(high: u64, low: u64) -> Ip {
     Ip((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
 }
 
-fn number(Mac([a, b, c, d, e, f]): Mac) -> u64 {
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+fn number(mac: Mac) -> u64 {
+    mac.0.iter().fold(0, |number, &octet| number << 8 | u64::from(octet))
 }
 
 const fn mac(number: u64) -> Mac {
-    let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
-    Mac([a, b, c, d, e, f])
+    let [_, _, octets @ ..] = number.to_be_bytes();
+    Mac(octets)
 }
 
 const fn low16(number: u64) -> u16 {

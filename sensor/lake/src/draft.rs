@@ -197,17 +197,14 @@ impl Profiles {
             if profiles.names.contains_key(&side.device) {
                 continue;
             }
-            let name = match record.classes.get(&side.device) {
-                Some(&class) => {
-                    let name = class.word();
-                    profiles.classes.entry(name).or_insert((class, BTreeSet::new())).1.insert(side.device);
-                    name.to_owned()
-                }
-                None => {
-                    let name = network(side.ip);
-                    profiles.networks.entry(name.clone()).or_default().insert(side.device);
-                    name
-                }
+            let name = if let Some(&class) = record.classes.get(&side.device) {
+                let name = class.word();
+                profiles.classes.entry(name).or_insert((class, BTreeSet::new())).1.insert(side.device);
+                name.to_owned()
+            } else {
+                let name = network(side.ip);
+                profiles.networks.entry(name.clone()).or_default().insert(side.device);
+                name
             };
             profiles.names.insert(side.device, name);
         }
@@ -222,13 +219,12 @@ impl Profiles {
 
 /// The network of an address in a name: 24 bits of IPv4, 64 of IPv6.
 fn network(ip: Ip) -> String {
-    match ip.as_v4() {
-        Some([a, b, c, _]) => format!("net-{a}-{b}-{c}"),
-        None => {
-            let [a, b, c, d, e, f, g, h, ..] = ip.0;
-            format!("net-{a:02x}{b:02x}-{c:02x}{d:02x}-{e:02x}{f:02x}-{g:02x}{h:02x}")
-        }
+    if let Some([a, b, c, _]) = ip.as_v4() {
+        return format!("net-{a}-{b}-{c}");
     }
+    let (pairs, _) = ip.0.as_chunks::<2>();
+    let words: Vec<String> = pairs.iter().take(4).map(|[high, low]| format!("{high:02x}{low:02x}")).collect();
+    format!("net-{}", words.join("-"))
 }
 
 fn is_group(side: Side) -> bool {

@@ -106,7 +106,7 @@ pub fn impact(record: &Record, before: Option<&Compiled>, policy: &Compiled) -> 
             newly.push((access, verdict));
         }
     }
-    let (pairs, once) = pairs(record)?;
+    let (pairs, once) = pairs(record);
     // `internet` is no segment whose devices could be missed.
     let unseen = policy.segments.iter().map(|segment| segment.id).filter(|id| !seen.contains(id));
     let unseen = unseen.filter(|id| policy.segment_name(Some(*id)) != "internet").collect();
@@ -115,14 +115,14 @@ pub fn impact(record: &Record, before: Option<&Compiled>, policy: &Compiled) -> 
 }
 
 /// How many pairs of devices talked, and how many of them in one flow only.
-fn pairs(record: &Record) -> Result<(u64, u64), Error> {
+fn pairs(record: &Record) -> (u64, u64) {
     let mut pairs: BTreeMap<(DeviceKey, DeviceKey), u64> = BTreeMap::new();
     for access in &record.accesses {
         let count = pairs.entry((access.client.device, access.server.device)).or_default();
         *count = count.saturating_add(access.flows);
     }
     let once = pairs.values().filter(|&&flows| flows == 1).count();
-    Ok((pairs.len() as u64, once as u64))
+    (pairs.len() as u64, once as u64)
 }
 
 /// Accesses of one client, server, service and reason are one cut.

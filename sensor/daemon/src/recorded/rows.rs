@@ -28,7 +28,7 @@ const ROW: u64 = 16 << 20;
 pub(super) fn read(folder: &Path, span: Span, accused: Accused) -> Result<Recorded, Failure> {
     let mut suspects = Suspects::default();
     if accused == Accused::LeftOut {
-        rows(&folder.join("incidents.jsonl"), |row: IncidentRow| accuse(&mut suspects, row))?;
+        rows(&folder.join("incidents.jsonl"), |row: IncidentRow| accuse(&mut suspects, &row))?;
     }
     let mut recorder = Recorder::default();
     let mut left_out: u64 = 0;
@@ -157,7 +157,7 @@ fn flow(row: &FlowRow) -> anyhow::Result<Option<Flow>> {
     }))
 }
 
-fn accuse(suspects: &mut Suspects, row: IncidentRow) -> anyhow::Result<()> {
+fn accuse(suspects: &mut Suspects, row: &IncidentRow) -> anyhow::Result<()> {
     if row.severity == "low" {
         return Ok(());
     }

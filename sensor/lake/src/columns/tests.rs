@@ -24,7 +24,7 @@ proptest! {
     #[test]
     fn accesses_come_back_from_columns_as_they_went_in(rows in prop::collection::vec(access(), 0..20)) {
         let mut columns = Columns::default();
-        rows.iter().for_each(|row| columns.push(row));
+        for row in &rows { columns.push(row); }
         prop_assert_eq!(accesses(&columns.frame().unwrap()).unwrap(), rows);
     }
 }

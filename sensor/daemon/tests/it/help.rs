@@ -18,6 +18,8 @@ fn help_is_data_and_a_success() {
         ("policy-explain", &["policy", "explain", "--help"]),
         ("policy-matrix", &["policy", "matrix", "--help"]),
         ("policy-diff", &["policy", "diff", "--help"]),
+        ("policy-impact", &["policy", "impact", "--help"]),
+        ("policy-learn", &["policy", "learn", "--help"]),
         ("policy-fmt", &["policy", "fmt", "--help"]),
         ("policy-schema", &["policy", "schema", "--help"]),
         ("policy-explain", &["policy", "explain", "--help"]),

@@ -22,6 +22,7 @@ mod live;
 mod phi;
 mod policy;
 mod read;
+mod recorded;
 mod refusals;
 mod run;
 mod sarif;

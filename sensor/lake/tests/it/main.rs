@@ -1,5 +1,5 @@
 //! Records, and what policies and drafts make of them.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod draft;
 mod impact;

@@ -202,8 +202,11 @@ impl<'p> Bench<'p> {
         for from in &test.from {
             for to in &test.to {
                 for &(service, port) in &met {
-                    let place = |whom: &Whom| self.segment(whom);
-                    let access = Access { from: place(from), to: place(to), service };
+                    let sender = self.segment(from);
+                    // What goes to a group belongs to the sender's own segment.
+                    let is_group = matches!(to.place, Place::Address(ip) if ip.is_group());
+                    let receiver = if is_group { sender } else { self.segment(to) };
+                    let access = Access { from: sender, to: receiver, service };
                     let cell = self.program.tables.decide(access);
                     if !test.is_met_by(cell) {
                         return Err(self.miss(test, (from, to, port), cell));

@@ -70,7 +70,11 @@ pub fn read_sources(path: &Path) -> Result<Vec<Source>, Failure> {
     for entry in fs::read_dir(path).with_context(unreadable).map_err(Failure::usage)? {
         let file = entry.with_context(unreadable).map_err(Failure::usage)?.path();
         let yaml = matches!(file.extension().and_then(OsStr::to_str), Some("yaml" | "yml"));
-        if yaml && file.is_file() {
+        if yaml && !file.is_file() {
+            let text = format!("{}: is named like a policy and is no file (a broken link?)", file.display());
+            return Err(Failure::usage(anyhow::anyhow!(text)));
+        }
+        if yaml {
             files.push(file);
         }
     }

@@ -7,13 +7,14 @@ pub(crate) mod impact;
 pub(crate) mod learn;
 pub(crate) mod matrix;
 
+use crate::capture::Input;
 use crate::check::read_sources;
 use crate::exit::Failure;
 use crate::harmless;
 use abi::table::{Action, Cell, Mode};
 use policies::Source;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The sources of all paths: together they are one policy.
 fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
@@ -24,9 +25,29 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     Ok(sources)
 }
 
-/// Writes text for people to stdout; words of a policy cannot steer the terminal.
+/// Writes text for people to stdout; names of files and words of a policy cannot steer the terminal.
 fn print(text: &str) -> Result<(), Failure> {
+    let shown: Vec<_> = text.split('\n').map(harmless::line).collect();
+    write(shown.join("\n").as_bytes())
+}
+
+/// The same for a page with colours of our own.
+fn print_coloured(text: &str) -> Result<(), Failure> {
     write(harmless::page(text).as_bytes())
+}
+
+/// Refuses a target that is one of the files of a policy, or one of what was recorded: writing would destroy it.
+fn refuse(target: &Path, paths: &[PathBuf]) -> Result<(), Failure> {
+    let mut inputs: Vec<Input> = Vec::new();
+    for path in paths {
+        match std::fs::read_dir(path) {
+            Ok(entries) => {
+                inputs.extend(entries.filter_map(Result::ok).map(|entry| Input::File(entry.path())));
+            }
+            Err(_) => inputs.push(Input::File(path.clone())),
+        }
+    }
+    crate::overwrite::refuse(target, &inputs)
 }
 
 /// Writes a JSON document to stdout.

@@ -1,6 +1,6 @@
 //! `wardline policy test`: the tests that stand in a policy, one by one.
 
-use super::{print, print_json, sources};
+use super::{print_coloured, print_json, sources};
 use crate::check::{colour, row};
 use crate::command::{Form, PolicyFiles};
 use crate::exit::{Exit, Failure};
@@ -21,7 +21,7 @@ pub(crate) fn run(request: &PolicyFiles) -> Result<Exit, Failure> {
                 &json!({ "tests": rows, "passed": tested.len().saturating_sub(failed), "failed": failed }),
             )?;
         }
-        Form::Text => print(&page(&tested, failed, request))?,
+        Form::Text => print_coloured(&page(&tested, failed, request))?,
     }
     Ok(if failed == 0 { Exit::Ok } else { Exit::Findings })
 }

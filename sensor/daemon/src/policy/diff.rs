@@ -21,7 +21,7 @@ pub(crate) fn run(request: &PolicyDiff) -> Result<Exit, Failure> {
         Form::Json => print_json(&as_json((&old, &new), &difference))?,
         Form::Text => print(&page((&old, &new), &difference))?,
     }
-    Ok(if difference.is_empty() { Exit::Ok } else { Exit::Findings })
+    Ok(if is_equal((&old, &new), &difference) { Exit::Ok } else { Exit::Findings })
 }
 
 type Both<'p> = (&'p Compiled, &'p Compiled);
@@ -40,11 +40,23 @@ fn heading(kind: Kind) -> &'static str {
     }
 }
 
+/// Whether the two mean the same in every respect: verdicts, and what has no pair of segments.
+fn is_equal((old, new): Both<'_>, difference: &Difference) -> bool {
+    difference.is_empty() && old.hash == new.hash
+}
+
+/// What the hash knows and pairs do not show.
+const BESIDES: &str = "Besides: rates, trust, quarantine, routers, what happens when nobody attends, what is life-critical, or ids of rules may \
+                       be other ones; the hashes of the policies differ, and pairs and services above are all that this command compares.";
+
 fn page(both: Both<'_>, difference: &Difference) -> String {
-    if difference.is_empty() {
+    if is_equal(both, difference) {
         return "the policies decide alike on every frame\n".to_owned();
     }
     let mut text = String::new();
+    if difference.is_empty() {
+        line(&mut text, "No pair of segments changes its verdict.\n");
+    }
     if !difference.moved.is_empty() {
         text.push_str("Moved: in another segment\n");
         for moved in &difference.moved {
@@ -59,6 +71,9 @@ fn page(both: Both<'_>, difference: &Difference) -> String {
         if !lines.is_empty() {
             line(&mut text, &format!("{}\n{lines}", heading(kind)));
         }
+    }
+    if both.0.hash != both.1.hash {
+        line(&mut text, BESIDES);
     }
     text
 }
@@ -125,5 +140,5 @@ fn as_json(both: Both<'_>, difference: &Difference) -> Value {
         .iter()
         .map(|moved| json!({ "selector": moved.selector, "segment": step(moved.step) }))
         .collect();
-    json!({ "equal": difference.is_empty(), "moved": moved, "changes": changes })
+    json!({ "equal": is_equal(both, difference), "same_hash": both.0.hash == both.1.hash, "moved": moved, "changes": changes })
 }

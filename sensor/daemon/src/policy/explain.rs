@@ -20,7 +20,12 @@ pub(crate) fn run(request: &ExplainAccess) -> Result<Exit, Failure> {
     let policy = policies::compile(&sources).map_err(Failure::invalid)?;
     let resolved = policies::resolved(&sources).map_err(Failure::invalid)?;
     let who = |word: &str| policy.who(word).map_err(|unknown| Failure::usage(anyhow!("{unknown}")));
-    let (from, to) = (who(&request.from)?, who(&request.to)?);
+    let from = who(&request.from)?;
+    // What goes to a group belongs to the sender's own segment.
+    let to = match who(&request.to)? {
+        Who::Address(ip, _) if ip.is_group() => Who::Address(ip, from.segment()),
+        to => to,
+    };
     let ports = policy.ports(&request.service).map_err(|unknown| Failure::usage(anyhow!("{unknown}")))?;
     let explained: Vec<(Asked, Explanation)> = ports
         .into_iter()

@@ -9,6 +9,7 @@ use crate::sink::words;
 use crate::time;
 use abi::address::{SECOND, Timestamp};
 use abi::table::{Action, Cell, Mode, RuleId};
+use anyhow::anyhow;
 use lake::impact::{Cut, Impact, Party, impact};
 use policies::Compiled;
 use serde_json::{Value, json};
@@ -29,6 +30,10 @@ pub(crate) fn run(request: &PolicyImpact) -> Result<Exit, Failure> {
     let policy = load(&request.policy)?;
     let before = request.before.as_deref().map(load).transpose()?;
     let recorded = recorded::read(&request.over, request.span, Accused::Kept, request.quiet)?;
+    if recorded.record.flows == 0 {
+        let text = "no flow of IP was recorded in this time: there is nothing to judge (look at --over, --from and --to)";
+        return Err(Failure::usage(anyhow!(text)));
+    }
     let impact = impact(&recorded.record, before.as_ref(), &policy).map_err(Failure::usage)?;
     match request.form {
         Form::Json => print_json(&as_json(&policy, &recorded, &impact))?,
@@ -209,7 +214,11 @@ fn limits(policy: &Compiled, recorded: &Recorded, impact: &Impact) -> Vec<String
             listed(&names)
         ));
     }
-    limits.push("replies, application checks and what was not captured are not judged".to_owned());
+    limits.push(
+        "each access is judged by its first frame, with device types as they are known at the end: rates, replies, what only later \
+         frames do, and the time before a type was known are not in it"
+            .to_owned(),
+    );
     limits
 }
 

@@ -17,6 +17,7 @@ use policies::Source;
 /// What was recorded cannot be read or holds no flow, or the draft cannot be written.
 pub(crate) fn run(request: &PolicyLearn) -> Result<Exit, Failure> {
     if let Some(out) = &request.out {
+        super::refuse(out, &request.paths)?;
         whole::try_out(out)?;
     }
     let recorded = recorded::read(&request.paths, request.span, Accused::LeftOut, request.quiet)?;

@@ -18,6 +18,7 @@ pub(crate) fn run(request: &PolicyMatrix) -> Result<Exit, Failure> {
     let policy = policies::compile(&sources(&request.paths)?).map_err(Failure::invalid)?;
     let matrix = policy.matrix();
     if let Some(path) = &request.svg {
+        super::refuse(path, &request.paths)?;
         whole::write(path, svg::drawing(&matrix).as_bytes())?;
     }
     match request.form {

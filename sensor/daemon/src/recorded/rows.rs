@@ -26,6 +26,13 @@ const ROW: u64 = 16 << 20;
 /// # Errors
 /// A file is missing or a row is not what a replay writes.
 pub(super) fn read(folder: &Path, span: Span, accused: Accused) -> Result<Recorded, Failure> {
+    if !folder.join("summary.json").is_file() {
+        let text = format!(
+            "{}: there is no summary.json: the run that wrote this folder has not ended, and more may have been talked",
+            folder.display()
+        );
+        crate::say("note", &text);
+    }
     let mut suspects = Suspects::default();
     if accused == Accused::LeftOut {
         rows(&folder.join("incidents.jsonl"), |row: IncidentRow| accuse(&mut suspects, &row))?;
@@ -77,6 +84,10 @@ fn rows<T: DeserializeOwned>(
     }
     Ok(())
 }
+
+/// Bytes of a flow at most, as far as they are added up: no flow has a tebibyte within its active time-out, and sums of these do
+/// not overflow.
+const MOST_BYTES: u64 = 1 << 40;
 
 #[derive(Deserialize)]
 struct FlowRow {
@@ -152,7 +163,7 @@ fn flow(row: &FlowRow) -> anyhow::Result<Option<Flow>> {
         server: end(&row.server)?,
         vlan: row.vlan.first().copied().unwrap_or_default(),
         protocol: number,
-        bytes: row.bytes.out.saturating_add(row.bytes.back),
+        bytes: row.bytes.out.saturating_add(row.bytes.back).min(MOST_BYTES),
         answered: answered(number, state, row.packets.back),
     }))
 }

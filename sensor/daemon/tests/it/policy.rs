@@ -116,3 +116,54 @@ fn a_change_is_told_by_what_it_opens_closes_and_moves_and_exits_with_1() {
     let same = ran(&["diff", &old, &old]);
     assert_eq!((same.code, same.stdout.as_str()), (0, "the policies decide alike on every frame\n"));
 }
+
+#[test]
+fn an_output_that_would_destroy_the_policy_is_refused() {
+    let folder = Folder::new();
+    let policy = ward(&folder);
+    let before = std::fs::read(&policy).unwrap();
+    for paths in [policy.as_str(), folder.path().to_str().unwrap()] {
+        let ran = ran(&["matrix", paths, "--svg", &policy]);
+        assert_eq!(ran.code, 2, "{}", ran.stdout);
+        assert!(ran.stderr.contains("is one of the inputs"), "{}", ran.stderr);
+    }
+    assert_eq!(std::fs::read(&policy).unwrap(), before);
+}
+
+#[test]
+fn a_change_that_no_pair_shows_is_no_equality() {
+    let folder = Folder::new();
+    let old = ward(&folder);
+    for change in [
+        ("udp: 24105 }\ndeny", "udp: 24105, rate: { packets: 5/s } }\ndeny"),
+        ("10.20.0.0/16 }", "10.20.0.0/16 }, life_critical: true"),
+    ] {
+        let new = folder.file("new.yaml", WARD.replace(change.0, change.1).as_bytes());
+        let ran = ran(&["diff", &old, new.to_str().unwrap()]);
+        assert_eq!(ran.code, 1, "{change:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.starts_with("No pair of segments changes its verdict."), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn what_goes_to_a_group_is_explained_and_tested_as_within_the_senders_segment() {
+    let folder = Folder::new();
+    let policy = WARD
+        .replace("match: { ip: 10.30.0.0/16 } }", "match: { ip: 10.30.0.0/16 }, within: allow }")
+        + "  - { from: ward, to: 224.0.0.251, udp: 5353, expect: allow }\n";
+    let path = folder.file("ward.yaml", policy.as_bytes());
+    let path = path.to_str().unwrap();
+    let explained = ran(&["explain", "--policy", path, "ward", "224.0.0.251", "udp/5353"]);
+    assert!(explained.stdout.contains("(ward), udp 5353 (mdns)\n  allowed\n"), "{}", explained.stdout);
+    assert_eq!(ran(&["test", path]).code, 0);
+}
+
+#[test]
+fn a_file_of_a_policy_folder_that_cannot_be_one_is_no_file_to_pass_over() {
+    let folder = Folder::new();
+    ward(&folder);
+    std::os::unix::fs::symlink("/nowhere", folder.path().join("deny.yaml")).unwrap();
+    let ran = ran(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("deny.yaml"), "{}", ran.stderr);
+}

@@ -51,6 +51,19 @@ fn impact_denies_exactly_what_a_replay_of_the_same_capture_denies_from_captures_
 }
 
 #[test]
+fn nothing_recorded_is_no_clean_record_and_the_record_is_never_overwritten() {
+    let (folder, policy) = (Folder::new(), sample_policy());
+    let copy = folder.file("copy.pcapng.zst", &std::fs::read(capture()).unwrap());
+    let ran = wardline(&["policy", "learn", text(&copy), "--out", text(&copy)], b"");
+    assert!(ran.code == 2 && ran.stderr.contains("is one of the inputs"), "{}", ran.stderr);
+    assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(capture()).unwrap());
+    let late =
+        ["policy", "impact", text(&policy), "--over", &capture(), "--from", "2030-01-01T00:00:00Z", "-q"];
+    let ran = wardline(&late, b"");
+    assert!(ran.code == 2 && ran.stderr.contains("nothing to judge"), "{} {}", ran.code, ran.stderr);
+}
+
+#[test]
 fn a_draft_of_the_quiet_time_cuts_nothing_of_it_and_denies_what_attackers_do_later() {
     let (folder, capture) = (Folder::new(), capture());
     let draft = folder.path().join("draft.yaml");

@@ -24,7 +24,7 @@ pub(crate) fn run(request: &ExplainAccess) -> Result<Exit, Failure> {
     // What goes to a group belongs to the sender's own segment.
     let to = match who(&request.to)? {
         Who::Address(ip, _) if ip.is_group() => Who::Address(ip, from.segment()),
-        to => to,
+        to @ (Who::Segment(_) | Who::Address(..) | Who::Mac(..)) => to,
     };
     let ports = policy.ports(&request.service).map_err(|unknown| Failure::usage(anyhow!("{unknown}")))?;
     let explained: Vec<(Asked, Explanation)> = ports

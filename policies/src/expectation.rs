@@ -240,7 +240,7 @@ impl<'p> Bench<'p> {
             Some(rule) => format!("rule `{}` decides", rule.name.value),
             None => "no rule matches, so the default decides".to_owned(),
         };
-        let mode = test.mode.map(|_| format!(", in mode {}", mode_word(cell.mode))).unwrap_or_default();
+        let mode = test.mode.map(|_| format!(", in mode {}", word(MODES, cell.mode))).unwrap_or_default();
         let message = format!(
             "this test fails: {} {may} {} over {}{mode}: {decided}",
             name(from),
@@ -261,14 +261,14 @@ impl<'p> Bench<'p> {
             many => many.iter().map(|whom| whom.word.as_str()).collect::<Vec<_>>().join(", "),
         };
         let ports = test.ports.as_ref().map_or("any".to_owned(), |ports| self.names.words(ports).join(", "));
-        let mode = test.mode.map(|mode| format!(", {}", mode_word(mode)));
+        let mode = test.mode.map(|mode| format!(", {}", word(MODES, mode)));
         let rule = test.rule.as_ref().and_then(|token| rule(self.policy, Some(token.value)));
         let rule = rule.map(|rule| format!(", by `{}`", rule.name.value));
         format!(
             "{} -> {}: {ports}: {}{}{}",
             side(&test.from),
             side(&test.to),
-            action_word(test.action.value),
+            word(ACTIONS, test.action.value),
             mode.unwrap_or_default(),
             rule.unwrap_or_default()
         )
@@ -309,19 +309,7 @@ fn port_words(port: Port, names: &ServiceNames) -> String {
     }
 }
 
-/// The word of an action, as policies write it.
-pub(crate) fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "allow",
-        Action::Deny => "deny",
-    }
-}
-
-/// The word of a mode, as policies write it.
-pub(crate) fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Alert => "alert",
-        Mode::Enforce => "enforce",
-    }
+/// The word of a value, as policies write it.
+fn word<T: Copy + PartialEq>(words: &'static [(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, known)| *known == value).map_or("", |&(word, _)| word)
 }

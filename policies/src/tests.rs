@@ -2,6 +2,7 @@
 
 mod bounds;
 mod documents;
+mod expectations;
 mod meaning;
 mod mistakes;
 mod places;

@@ -325,7 +325,7 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
             inputs: inputs(typed.captures.files, "replay")?,
             policy: typed.policy,
             baseline: typed.baseline,
-            span: span(typed.captures.from, typed.captures.to, "replay")?,
+            span: span(&typed.captures.times, "replay")?,
             out: typed.out,
             form: form(typed.json),
             quiet,
@@ -333,7 +333,7 @@ fn meant(typed: Typed, terminal: Terminal) -> Result<Request, clap::Error> {
         }),
         Verb::Learn(typed) => Request::Learn(Learn {
             inputs: inputs(typed.captures.files, "learn")?,
-            span: span(typed.captures.from, typed.captures.to, "learn")?,
+            span: span(&typed.captures.times, "learn")?,
             out: typed.out,
             quiet,
         }),
@@ -442,8 +442,8 @@ fn inputs(files: Vec<PathBuf>, verb: &str) -> Result<Vec<Input>, clap::Error> {
     Ok(inputs)
 }
 
-fn span(from: Option<Timestamp>, to: Option<Timestamp>, verb: &str) -> Result<Span, clap::Error> {
-    let from = from.unwrap_or_default();
+fn span(times: &typed::Times, verb: &str) -> Result<Span, clap::Error> {
+    let (from, to) = (times.from.unwrap_or_default(), times.to);
     if to.is_some_and(|to| to <= from) {
         let text = "--to must lie after --from: nothing is between them";
         return Err(mistake(verb, ErrorKind::ValueValidation, text));

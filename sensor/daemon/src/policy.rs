@@ -71,21 +71,6 @@ fn add(page: &mut String, text: &str) {
     page.push_str(text);
 }
 
-const fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "allow",
-        Action::Deny => "deny",
-    }
-}
-
-const fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Observe => "observe",
-        Mode::Alert => "alert",
-        Mode::Enforce => "enforce",
-    }
-}
-
 /// A verdict as a person says it.
 const fn outcome(cell: Cell) -> &'static str {
     match (cell.action, cell.mode) {

@@ -224,16 +224,22 @@ pub(super) enum Verb {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Times {
+    /// Leave out what was before this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) from: Option<Timestamp>,
+    /// Leave out what was at and after this time (RFC 3339 or epoch seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
+    pub(super) to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Captures {
     /// Capture files (pcap, pcapng, packed with gzip or zstd); - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Leave out frames before this time (RFC 3339 or epoch seconds)
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub(super) from: Option<Timestamp>,
-    /// Leave out frames at and after this time (RFC 3339 or epoch seconds)
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub(super) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) times: Times,
 }
 
 #[derive(Debug, Args)]
@@ -300,12 +306,8 @@ pub(super) struct Impact {
     /// What holds now: tell only what it does not deny already
     #[arg(long, value_name = "PATH")]
     pub(super) before: Option<PathBuf>,
-    /// Leave out what began before this time (RFC 3339 or epoch seconds)
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub(super) from: Option<Timestamp>,
-    /// Leave out what began at and after this time (RFC 3339 or epoch seconds)
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub(super) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) times: Times,
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -320,12 +322,8 @@ pub(super) struct PolicyLearn {
     /// Write the draft to this file [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
-    /// Leave out what began before this time (RFC 3339 or epoch seconds)
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub(super) from: Option<Timestamp>,
-    /// Leave out what began at and after this time (RFC 3339 or epoch seconds)
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, allow_hyphen_values = true)]
-    pub(super) to: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) times: Times,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,10 @@
 //! `wardline policy diff OLD NEW`: what a change of policy opens, closes and moves.
 
-use super::{action_word, line, mode_word, print, print_json};
+use super::{line, print, print_json};
 use crate::check::load;
 use crate::command::{Form, PolicyDiff};
 use crate::exit::{Exit, Failure};
+use crate::sink::words;
 use abi::table::{Action, Cell, Mode};
 use anyhow::anyhow;
 use policies::{Change, Compiled, Difference, Kind, Move};
@@ -106,7 +107,7 @@ fn reason((old, new): Both<'_>, change: &Change) -> String {
             Some(rule) => format!("{} ({}:{})", rule.name, rule.file, rule.line),
             None => "the default".to_owned(),
         };
-        format!("{} in mode {} by {by}", action_word(cell.action), mode_word(cell.mode))
+        format!("{} in mode {} by {by}", words::action(cell.action), words::mode(cell.mode))
     };
     format!("{}; before: {}", said(new, change.after), said(old, change.before))
 }
@@ -114,8 +115,8 @@ fn reason((old, new): Both<'_>, change: &Change) -> String {
 fn as_json(both: Both<'_>, difference: &Difference) -> Value {
     let cell = |policy: &Compiled, cell: Cell| {
         json!({
-            "action": action_word(cell.action),
-            "mode": mode_word(cell.mode),
+            "action": words::action(cell.action),
+            "mode": words::mode(cell.mode),
             "dropped": cell.action == Action::Deny && cell.mode == Mode::Enforce,
             "rule": cell.rule.and_then(|id| policy.rule(id)).map(|rule| rule.name.clone()),
         })

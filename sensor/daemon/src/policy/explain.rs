@@ -1,8 +1,9 @@
 //! `wardline policy explain FROM TO SERVICE`: which rule decides, and why the others do not.
 
-use super::{action_word, line, mode_word, outcome, print, print_json, sources};
+use super::{line, outcome, print, print_json, sources};
 use crate::command::{ExplainAccess, Form};
 use crate::exit::{Exit, Failure};
+use crate::sink::words;
 use abi::table::RuleId;
 use anyhow::anyhow;
 use policies::{Asked, Compiled, Decider, Explanation, Reason, Who};
@@ -104,7 +105,7 @@ fn place(policy: &Compiled, id: RuleId) -> String {
 fn decider(policy: &Compiled, explanation: &Explanation) -> String {
     match explanation.decider {
         Decider::Rule(id) => {
-            format!("by the {} rule {}", action_word(explanation.cell.action), place(policy, id))
+            format!("by the {} rule {}", words::action(explanation.cell.action), place(policy, id))
         }
         Decider::Between => "by the default between segments: no rule matches".to_owned(),
         Decider::Within => "by the default within the segment: no rule matches".to_owned(),
@@ -142,8 +143,8 @@ fn as_json(policy: &Compiled, (asked, explanation): &(Asked, Explanation)) -> Va
         "to_segment": policy.segment_name(asked.to),
         "protocol": asked.protocol,
         "port": asked.port,
-        "action": action_word(explanation.cell.action),
-        "mode": mode_word(explanation.cell.mode),
+        "action": words::action(explanation.cell.action),
+        "mode": words::mode(explanation.cell.mode),
         "dropped": explanation.cell.action == abi::table::Action::Deny && explanation.cell.mode == abi::table::Mode::Enforce,
         "rule": rule.map(|rule| rule.name.clone()),
         "file": rule.map(|rule| rule.file.clone()),

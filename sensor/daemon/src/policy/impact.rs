@@ -1,6 +1,6 @@
 //! `wardline policy impact --over PATH POLICY`: what a policy would cut of what was talked.
 
-use super::{line, mode_word, outcome, print, print_json};
+use super::{line, outcome, print, print_json};
 use crate::check::load;
 use crate::command::{Form, PolicyImpact};
 use crate::exit::{Exit, Failure};
@@ -247,7 +247,7 @@ fn as_json(policy: &Compiled, recorded: &Recorded, impact: &Impact) -> Value {
                 "server": party(cut.server),
                 "service": service(cut),
                 "ports": cut.ports,
-                "mode": mode_word(cut.mode),
+                "mode": words::mode(cut.mode),
                 "dropped": cut.mode == Mode::Enforce,
                 "rule": cut.rule.and_then(|id| policy.rule(id)).map(|rule| rule.name.clone()),
                 "reason": cut.reason.word(),

@@ -2,9 +2,10 @@
 
 mod svg;
 
-use super::{action_word, add, line, mode_word, print, print_json, sources};
+use super::{add, line, print, print_json, sources};
 use crate::command::{Form, PolicyMatrix};
 use crate::exit::{Exit, Failure};
+use crate::sink::words;
 use crate::whole;
 use abi::table::Mode;
 use policies::{Compiled, Matrix, Pair};
@@ -81,8 +82,8 @@ fn as_json(policy: &Compiled, matrix: &Matrix) -> Value {
                     let rules =
                         part.rules.iter().filter_map(|&id| policy.rule(id).map(|rule| rule.name.as_str()));
                     json!({
-                        "action": action_word(part.action),
-                        "mode": mode_word(part.mode),
+                        "action": words::action(part.action),
+                        "mode": words::mode(part.mode),
                         "services": part.services,
                         "rules": rules.collect::<Vec<_>>(),
                     })
